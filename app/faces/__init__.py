@@ -1,0 +1,27 @@
+"""Pictures -> faces -> encodings -> matches. Arrays in, arrays out: no database, no HTTP.
+
+The rest of the product knows only what is exported here.
+"""
+
+from app.faces.enrolment import different_people, only_face
+from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, PictureTooLarge
+from app.faces.matching import Match, distances, match
+from app.faces.pool import FacePool
+from app.faces.types import Analysis, Box, Encodings, Face
+
+__all__ = [
+    "Analysis",
+    "Box",
+    "Encodings",
+    "Face",
+    "FacePool",
+    "FaceRefused",
+    "FacesBusy",
+    "FacesUnavailable",
+    "Match",
+    "PictureTooLarge",
+    "different_people",
+    "distances",
+    "match",
+    "only_face",
+]

@@ -1,0 +1,106 @@
+"""Reading pictures in processes of their own: other calls stay quick, and a picture that kills its reader kills no
+more than that."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable
+from app.faces.types import Analysis
+
+WAITING_PER_WORKER = 64
+
+Result = Analysis | FaceRefused
+
+
+class FacePool:
+    """Processes that analyse pictures, started when the first one comes."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._lock = threading.Lock()
+        self._executor: ProcessPoolExecutor | None = None
+        self._waiting = 0
+
+    def analyse(self, pictures: Sequence[bytes]) -> list[Result]:
+        """The analysis or the refusal of each picture file, in order.
+
+        Raises:
+            FacesBusy: too many pictures are waiting.
+            FacesUnavailable: the processes died, and again at a second try.
+        """
+        with self._lock:
+            if self._waiting + len(pictures) > self._workers * WAITING_PER_WORKER:
+                raise FacesBusy
+            self._waiting += len(pictures)
+        try:
+            return self._analyse(pictures)
+        except BrokenProcessPool:
+            try:
+                return self._analyse(pictures)
+            except BrokenProcessPool as again:
+                raise FacesUnavailable from again
+        finally:
+            with self._lock:
+                self._waiting -= len(pictures)
+
+    @property
+    def full(self) -> bool:
+        return self._waiting >= self._workers * WAITING_PER_WORKER
+
+    def close(self) -> None:
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor:
+            executor.shutdown(cancel_futures=True)
+
+    def _analyse(self, pictures: Sequence[bytes]) -> list[Result]:
+        executor = self._started()
+        try:
+            futures = [executor.submit(_analyse, picture) for picture in pictures]
+            return [self._result(future) for future in futures]
+        except BrokenProcessPool:
+            with self._lock:
+                if self._executor is executor:
+                    self._executor = None
+            raise
+
+    def _started(self) -> ProcessPoolExecutor:
+        with self._lock:
+            if self._executor is None:
+                # spawned: the server has threads, and a fork of them can hang
+                context = multiprocessing.get_context("spawn")
+                self._executor = ProcessPoolExecutor(self._workers, context, initializer=_begin)
+            return self._executor
+
+    @staticmethod
+    def _result(future: Future[Analysis]) -> Result:
+        try:
+            return future.result()
+        except FaceRefused as refused:
+            return refused
+
+
+def _begin() -> None:
+    """In a new process: leave Ctrl-C to the server, and die with it however it dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def _analyse(picture: bytes) -> Analysis:
+    from app.faces.engine import analyse  # noqa: PLC0415 - dlib and its models are for these processes only
+
+    return analyse(picture)

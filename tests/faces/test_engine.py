@@ -1,0 +1,138 @@
+"""Boxes and encodings are those of the face_recognition package; what goes beyond it is told apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dlib
+import face_recognition
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from scipy import ndimage
+
+from app.faces import Box, Face, distances, engine
+from app.faces.engine import align, analyse, describe, detect, encode, sharpness
+from tests import pictures
+from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels, size
+
+COMPARED = [name for name in PICTURES if np.prod(size(name)) < 1_000_000 and not name.startswith("people/")]
+"""Small enough to be searched at twice their size, and few enough to be so once more."""
+
+
+def rectangle(box: Box) -> Any:
+    return dlib.rectangle(box.left, box.top, box.left + box.width - 1, box.top + box.height - 1)
+
+
+def chip_of(name: str) -> NDArray[np.uint8]:
+    face = analysis(name).faces[0]
+    return align(pixels(name), [rectangle(face.box)])[0]
+
+
+def only(image: Image.Image) -> Face:
+    (face,) = analyse(pictures.encode(image, "PNG")).faces
+    return face
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_faces_are_where_face_recognition_finds_them_at_twice_the_size(name: str) -> None:
+    width, height = size(name)
+    expected = [
+        Box(left, top, min(right + 1, width) - left, min(bottom + 1, height) - top)
+        for top, right, bottom, left in face_recognition.face_locations(pixels(name), 1)
+    ]
+    assert [face.box for face in analysis(name).faces] == expected != []
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_encodings_are_those_of_face_recognition(name: str) -> None:
+    boxes = [rectangle(face.box) for face in analysis(name).faces]
+    expected = face_recognition.face_encodings(
+        pixels(name), [(box.top(), box.right(), box.bottom(), box.left()) for box in boxes]
+    )
+    assert len(boxes) > 0
+    np.testing.assert_allclose(describe(align(pixels(name), boxes)), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PORTRAITS)
+def test_a_faces_encoding_is_the_mean_of_its_own_and_its_mirror_images(name: str) -> None:
+    chip = chip_of(name)
+    own, mirror = describe([chip, np.ascontiguousarray(chip[:, ::-1])])
+    assert np.abs(own - mirror).max() > 0.01
+    np.testing.assert_allclose(analysis(name).faces[0].encoding, (own + mirror) / 2, rtol=0, atol=1e-6)
+
+
+def test_every_face_has_the_encoding_of_its_own_place() -> None:
+    room = analyse(pictures.encode(pictures.group(pictures.astronaut(), pictures.grace_hopper()), "PNG"))
+    from_the_left = sorted(room.faces, key=lambda face: face.box.left)
+    alone = np.stack([analysis(name).faces[0].encoding for name in PORTRAITS])
+    away = distances(np.stack([face.encoding for face in from_the_left]), alone)
+    assert away.shape == (2, 2)
+    assert away.diagonal().max() < 0.2
+    assert away[0, 1] > 0.5
+    assert away[1, 0] > 0.5
+
+
+def test_no_faces_give_no_encodings() -> None:
+    assert encode([]).shape == (0, 128)
+
+
+def test_a_picture_of_nobody_has_its_size_and_no_faces() -> None:
+    found = analyse(pictures.encode(Image.new("RGB", (320, 200), pictures.WALL)))
+    assert (found.width, found.height, found.faces) == (320, 200, ())
+
+
+def test_a_face_on_a_12_megapixel_photo_is_found_in_the_photos_own_pixels() -> None:
+    room = Image.new("RGB", (4000, 3000), pictures.WALL)
+    room.paste(pictures.grace_hopper(), (2500, 1600))
+    found = only(room)
+    alone = analysis("grace_hopper").faces[0]
+    middle = np.array([found.box.left + found.box.width / 2 - 2500, found.box.top + found.box.height / 2 - 1600])
+    expected = [alone.box.left + alone.box.width / 2, alone.box.top + alone.box.height / 2]
+    np.testing.assert_allclose(middle, expected, atol=alone.box.width / 4)
+    assert found.box.width == pytest.approx(alone.box.width, rel=0.3)
+    assert distances(found.encoding[None], alone.encoding[None]).item() < 0.2
+
+
+def test_faces_on_a_photo_larger_than_what_is_searched_are_found_in_the_photos_own_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "SEARCH_PIXELS", 600_000)
+    room = Image.new("RGB", (2000, 1500), pictures.WALL)
+    room.paste(pictures.grace_hopper().resize((1024, 1200)), (900, 250))
+    found = only(room).box
+    alone = analysis("grace_hopper").faces[0].box
+    expected = [900 + 2 * alone.left + alone.width, 250 + 2 * alone.top + alone.height]
+    middle = [found.left + found.width / 2, found.top + found.height / 2]
+    np.testing.assert_allclose(middle, expected, atol=alone.width / 2)
+    assert found.width == pytest.approx(2 * alone.width, rel=0.3)
+
+
+def test_a_box_ends_where_the_picture_ends() -> None:
+    image = pictures.grace_hopper().crop((205, 0, 512, 600))
+    box = only(image).box
+    assert box.left == 0
+    assert 0 < box.width <= image.width
+    assert box.top >= 0
+    assert box.top + box.height <= image.height
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 5000, 3), (5000, 1, 3)])
+def test_a_picture_too_thin_for_any_face_has_none(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SEARCH_PIXELS", 1000)
+    assert detect(np.zeros(shape, np.uint8)) == ([], [])
+
+
+def test_sharpness_is_the_variance_of_the_grey_faces_laplacian() -> None:
+    chip = chip_of("grace_hopper")
+    grey = np.asarray(Image.fromarray(chip).convert("L"), np.float32)
+    assert sharpness(chip) == pytest.approx(ndimage.laplace(grey)[1:-1, 1:-1].var(), rel=1e-4)
+
+
+def test_a_picture_out_of_focus_has_less_sharpness() -> None:
+    portrait, box = pictures.grace_hopper(), rectangle(analysis("grace_hopper").faces[0].box)
+    shots = [np.asarray(portrait.filter(ImageFilter.GaussianBlur(radius))) for radius in (0, 1, 2, 4)]
+    blurred = [sharpness(align(shot, [box])[0]) for shot in shots]
+    assert blurred == sorted(blurred, reverse=True)
+    assert blurred[-1] < blurred[0] / 10
