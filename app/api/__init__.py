@@ -1,0 +1,41 @@
+"""The calls: one blueprint per resource, all under /api."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+from flask import redirect
+from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.wrappers import Response
+
+from app.api import aliases, openapi, policy, problems
+from app.api.attendance import attendance
+from app.api.auth import auth
+from app.api.classes import classes
+from app.api.face_data import face_data
+from app.api.health import health
+from app.api.policy import PUBLIC, who_may
+
+
+def register(app: APIFlask) -> None:
+    problems.register(app)
+    openapi.register(app)
+    app.before_request(policy.identify)
+    app.wsgi_app = aliases.CanonicalPaths(app.wsgi_app)  # type: ignore[method-assign]
+    app.url_map.strict_slashes = False
+    for blueprint in (auth, classes, face_data, attendance, health):
+        app.register_blueprint(blueprint, url_prefix="/api")
+    _register_pages(app)
+
+
+def _register_pages(app: APIFlask) -> None:
+    """The page to try the calls in the browser, from files that came with the installation; `/` leads to it."""
+    page = get_swaggerui_blueprint("/api/docs", "/api/openapi.json", {"app_name": "Rollcall", "validatorUrl": None})
+    app.register_blueprint(page)
+
+    @app.get("/api")
+    @app.doc(hide=True)
+    def front_door() -> Response:
+        return redirect("/api/docs")
+
+    for endpoint in ("front_door", "openapi.spec", "swagger_ui.show"):
+        app.view_functions[endpoint] = who_may(PUBLIC)(app.view_functions[endpoint])

@@ -1,0 +1,83 @@
+"""Who may make a call: declared on the route, enforced before anything of the request is read.
+
+`@who_may(STAFF)` beside a route is the whole declaration. A route that declares nothing answers 404. What depends on
+the row (its teacher, oneself) is decided in the service.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import flask_jwt_extended
+import jwt
+from flask import current_app, g, request
+from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
+
+from app.models import Role
+from app.services.caller import Caller
+from app.services.errors import NotFound, RoleNotAllowed, TokenExpired, TokenInvalid, Unauthenticated
+from app.services.sign_in import caller_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+Policy = frozenset[Role]
+
+PUBLIC: Policy = frozenset()
+"""Nobody has to be signed in."""
+ANYONE = frozenset(Role)
+STAFF = frozenset({Role.TEACHER, Role.ADMIN, Role.SUPER_ADMIN})
+STUDENT = frozenset({Role.STUDENT})
+
+
+def who_may(policy: Policy) -> Callable[[F], F]:
+    """Declare who may make this call: PUBLIC, or the roles of signed-in people."""
+
+    def declare(view: F) -> F:
+        view.policy = policy  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def policy_of(endpoint: str) -> Policy:
+    """The policy that a route declares.
+
+    Raises:
+        NotFound: it declares none, and so does not exist.
+    """
+    view = current_app.view_functions[endpoint]
+    if not hasattr(view, "policy"):
+        raise NotFound
+    declared: Policy = view.policy
+    return declared
+
+
+def identify() -> None:
+    """Before every request: who is calling, and may they?"""
+    if request.endpoint is None:  # no such route, or method: answered as that
+        return
+    policy = policy_of(request.endpoint)
+    if policy == PUBLIC or request.method == "OPTIONS":
+        return
+    g.caller = caller_of(_sign_in_id())
+    if g.caller.role not in policy:
+        raise RoleNotAllowed
+
+
+def caller() -> Caller:
+    """Who is calling; a route that is not PUBLIC has somebody."""
+    known: Caller = g.caller
+    return known
+
+
+def _sign_in_id() -> uuid.UUID:
+    try:
+        flask_jwt_extended.verify_jwt_in_request()
+        return uuid.UUID(flask_jwt_extended.get_jwt()["sid"])
+    except NoAuthorizationError as missing:
+        raise Unauthenticated from missing
+    except jwt.ExpiredSignatureError as expired:
+        raise TokenExpired from expired
+    except (JWTExtendedException, jwt.PyJWTError, KeyError, ValueError) as invalid:
+        raise TokenInvalid from invalid

@@ -1,0 +1,57 @@
+"""Putting the application together from its parts."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import api, cli, logs
+from app.extensions import cors, db, engine_options, jwt, limiter, migrate
+from app.faces import FacePool
+from app.services.health import version
+from config import Settings
+
+
+def assemble(settings: Settings) -> APIFlask:
+    app = APIFlask(
+        __name__,
+        title="Rollcall",
+        version=version(),
+        spec_path="/api/openapi.json",
+        docs_path=None,
+        static_folder=None,  # type: ignore[arg-type]
+        json_errors=False,
+        instance_path=str(settings.instance_dir),
+    )
+    app.config.update(_flask_settings(settings))
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions.update(settings=settings, face_pool=FacePool(settings.face_workers))
+    settings.instance_dir.mkdir(parents=True, exist_ok=True)
+    logs.configure(settings.log_level)
+    logs.register(app)
+    db.init_app(app)
+    migrate.init_app(app)
+    jwt.init_app(app)
+    cors.init_app(app, origins=settings.cors_origins, expose_headers=["X-Request-ID", "Retry-After"], max_age=600)
+    api.register(app)
+    limiter.init_app(app)  # after api: who is calling is known before their attempts are counted
+    cli.register(app)
+    if settings.trusted_proxies:
+        trusted = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, trusted, trusted, trusted)  # type: ignore[method-assign]
+    return app
+
+
+def _flask_settings(settings: Settings) -> dict[str, object]:
+    megabyte = 1_000_000
+    return {
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "JWT_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "SQLALCHEMY_DATABASE_URI": settings.database,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database.get_backend_name()),
+        "RATELIMIT_ENABLED": settings.ratelimit_enabled,
+        "RATELIMIT_STORAGE_URI": settings.redis_url or "memory://",
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": settings.redis_url is not None,
+        "MAX_CONTENT_LENGTH": settings.max_request_mb * megabyte,
+        "MAX_FORM_MEMORY_SIZE": settings.max_request_mb * megabyte,
+    }

@@ -1,0 +1,38 @@
+"""What is kept of faces: the consent, and the encrypted templates that stand on it."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, Tenant, table_args
+
+
+class Consent(Tenant, Base):
+    """One decision, never changed: the latest counts."""
+
+    __tablename__ = "consents"
+    __table_args__ = table_args(Index(None, "organisation_id", "user_id"))
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    accepted: Mapped[bool]
+    text_version: Mapped[str] = mapped_column(String(20))
+    recorded_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+
+
+class FaceTemplate(Tenant, Base):
+    __tablename__ = "face_templates"
+    __table_args__ = table_args(Index(None, "organisation_id", "user_id"))
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    encoding: Mapped[bytes] = mapped_column(LargeBinary(1024))
+    """128 float32, little-endian, encrypted (`services.face_vault`)."""
+    width: Mapped[int]
+    """Of the face in the picture, in pixels."""
+    sharpness: Mapped[float]
+
+    @property
+    def quality(self) -> dict[str, float]:
+        return {"width": self.width, "sharpness": self.sharpness}

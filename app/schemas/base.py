@@ -1,0 +1,130 @@
+"""What all shapes share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import email_validator
+from annotated_types import GroupedMetadata
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from app.services.paging import Paging
+
+for name in ("local", "test"):  # schools have mail inside their own network
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(name)
+
+
+class SortBy(GroupedMetadata):
+    """What a list's `sort` may name: comma-separated columns, `-` for descending; read as a list of them."""
+
+    def __init__(self, *columns: str) -> None:
+        one = f"-?({'|'.join(columns)})"
+        self.pattern = f"^{one}(,{one})*$"
+        self.columns = columns
+
+    def __iter__(self) -> Iterator[Any]:
+        yield BeforeValidator(self.split)
+        yield WithJsonSchema(
+            {
+                "type": "string",
+                "pattern": self.pattern,
+                "description": f"Comma-separated, - for descending: {', '.join(self.columns)}",
+                "examples": [self.columns[0]],
+            }
+        )
+
+    def split(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(f"sorts by {', '.join(self.columns)}, with - for descending")
+        return value.split(",")
+
+
+class In(BaseModel):
+    """What a client sends: snake_case, camelCase also understood, unknown fields refused."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def snake_case(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        spellings = {to_camel(field): field for field in cls.model_fields}
+        return {spellings.get(key, key): value for key, value in data.items()}
+
+
+class Out(BaseModel):
+    """What the server answers, read off a row or a service's view."""
+
+    model_config = ConfigDict(from_attributes=True, hide_input_in_errors=True)
+
+
+class Message(Out):
+    message: str = Field(examples=["Done"])
+
+
+class PageOut(Out):
+    """A page of a list; `items` is each list's own."""
+
+    page: int = Field(examples=[1])
+    per_page: int = Field(examples=[20])
+    total: int = Field(examples=[1])
+    pages: int = Field(examples=[1])
+
+
+class PageIn(In):
+    """`?page=&per_page=&sort=`; each list adds its own filters and says what it sorts by."""
+
+    page: int = Field(1, ge=1, le=1_000_000)
+    per_page: int = Field(20, ge=1, le=100)
+    sort: Annotated[list[str], SortBy("created_at")] = Field(default_factory=lambda: ["created_at"])
+
+    @property
+    def paging(self) -> Paging:
+        return Paging(self.page, self.per_page, self.sort)
+
+
+def _email(value: str) -> str:
+    """The address in its one spelling: lower case, composed characters."""
+    found = email_validator.validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
+    return found.normalized.lower()
+
+
+def _no_control_characters(value: str) -> str:
+    if any(ord(c) < 32 and c not in "\n\r\t" for c in value):  # noqa: PLR2004 - the space
+        raise ValueError("must not contain control characters")
+    return value
+
+
+@dataclass(frozen=True)
+class Text(GroupedMetadata):
+    """Text as people type it: outer blanks cut, no control characters (PostgreSQL cannot keep a zero byte)."""
+
+    longest: int
+    shortest: int = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from StringConstraints(strip_whitespace=True, min_length=self.shortest, max_length=self.longest)
+        yield AfterValidator(_no_control_characters)
+
+
+Name = Annotated[str, Text(100, 1)]
+Title = Annotated[str, Text(200, 1)]
+Email = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_email)]
+Password = Annotated[str, Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"})]
+Figure = Annotated[float, AfterValidator(lambda figure: round(figure, 4))]

@@ -1,0 +1,144 @@
+"""Pictures, what is found on them, and what is kept of a face."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
+from werkzeug.datastructures import FileStorage
+
+from app.schemas.base import Figure, In, Out
+from app.schemas.classes import StudentOut
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def _picture(value: Any) -> bytes:
+    """The picture's bytes: an uploaded file's, or those of a data URL or bare base64.
+
+    What is not base64 is kept as it is: the face engine then says that it is no picture.
+    """
+    if isinstance(value, FileStorage):
+        return bytes(value.read())
+    if not isinstance(value, str):
+        raise ValueError("send the picture as a data URL, as base64, or as a file")  # noqa: TRY004 - pydantic's way
+    _, _, encoded = value.rpartition(",") if value.startswith("data:") else ("", "", value)
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return value.encode()
+
+
+Picture = Annotated[
+    bytes,
+    BeforeValidator(_picture),
+    WithJsonSchema({"type": "string", "description": "JPEG, PNG or WebP as a data URL or base64", "examples": [PIXEL]}),
+]
+
+
+class Upload(In):
+    """A body with pictures: JSON, or multipart/form-data with each picture as a file."""
+
+
+class PictureIn(Upload):
+    """One picture."""
+
+    image: Picture
+
+
+class PicturesIn(Upload):
+    """Several pictures of one person."""
+
+    images: list[Picture] = Field(min_length=2, max_length=7)
+
+
+class RecognitionIn(Upload):
+    """Pictures of the room in which a class is."""
+
+    class_id: uuid.UUID
+    images: list[Picture] = Field(min_length=1, max_length=10)
+
+
+class ConsentIn(In):
+    accepted: StrictBool = Field(description="false withdraws, and deletes what is stored", examples=[True])
+
+
+class ConsentOut(Out):
+    text: str
+    text_version: str = Field(examples=["2026-11"])
+    accepted: bool = Field(description="Whether the consent given is to the text as it is now")
+    decided_at: datetime | None
+    decided_text_version: str | None
+
+
+class QualityOut(Out):
+    width: int = Field(description="Of the face, in pixels", examples=[240])
+    sharpness: Figure = Field(description="Variance of the Laplacian of the aligned face", examples=[312.5])
+
+
+class TemplateOut(Out):
+    id: uuid.UUID
+    quality: QualityOut
+    created_at: datetime
+
+
+class EnrolledFaceOut(TemplateOut):
+    stored: int = Field(description="How many pictures are stored now", examples=[3])
+
+
+class EnrolledFacesOut(Out):
+    results: list[TemplateOut] = Field(description="One per image, in the order sent")
+    stored: int = Field(examples=[5])
+
+
+class FaceDataOut(Out):
+    faces: list[TemplateOut]
+    stored: int = Field(examples=[5])
+    consent: ConsentOut
+
+
+class BoxOut(Out):
+    left: int = Field(examples=[120])
+    top: int = Field(examples=[80])
+    width: int = Field(examples=[64])
+    height: int = Field(examples=[64])
+
+
+class FaceOut(Out):
+    box: BoxOut
+    outcome: Literal["recognised", "uncertain", "unknown"]
+    student: StudentOut | None
+    confidence: Figure | None = Field(description="Probability that it is this student", examples=[0.99])
+    distance: Figure | None = Field(description="Between the encodings; people differ from about 0.6", examples=[0.38])
+
+
+class ImageOut(Out):
+    width: int = Field(examples=[1280])
+    height: int = Field(examples=[960])
+    faces: list[FaceOut]
+
+
+class SeenOut(Out):
+    student: StudentOut
+    confidence: Figure = Field(examples=[0.99])
+    image: int = Field(description="Index of the image in which the student is seen best", examples=[0])
+
+
+class NotSeenOut(Out):
+    student: StudentOut
+    has_face_data: bool = Field(description="false: could not be recognised, since no face is enrolled")
+
+
+class RecognitionOut(Out):
+    """Boxes are in pixels of the upright picture."""
+
+    class_id: uuid.UUID
+    images: list[ImageOut]
+    recognised: list[SeenOut]
+    uncertain: list[SeenOut]
+    unknown: int = Field(description="How many faces, over all images, are nobody's of this class", examples=[1])
+    not_seen: list[NotSeenOut]

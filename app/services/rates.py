@@ -1,0 +1,39 @@
+"""The attendance rate: every figure in the product comes from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from app.models import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many people were expected, and how many of them have which status; the others have no record yet."""
+
+    expected: int
+    present: int = 0
+    late: int = 0
+    absent: int = 0
+    excused: int = 0
+    leave: int = 0
+
+    @classmethod
+    def of(cls, expected: int, by_status: Mapping[Status, int]) -> Self:
+        return cls(expected, **{status.value: by_status.get(status, 0) for status in Status})
+
+    @property
+    def unmarked(self) -> int:
+        return self.expected - self.present - self.late - self.absent - self.excused - self.leave
+
+    @property
+    def rate(self) -> float | None:
+        return attendance_rate(self)
+
+
+def attendance_rate(counts: Counts, late_weight: float = 1.0) -> float | None:
+    """(present + late x late_weight) / (expected - excused - leave), from 0 to 1; None when nobody was expected."""
+    expected = counts.expected - counts.excused - counts.leave
+    return (counts.present + counts.late * late_weight) / expected if expected > 0 else None

@@ -1,0 +1,129 @@
+"""Who of a class is on pictures of the room."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.extensions import db, settings
+from app.faces import Analysis, Box, Match, match
+from app.models import FaceTemplate, User
+from app.services.caller import Caller
+from app.services.classes import current_students, taught_class
+from app.services.face_data import analyse
+from app.services.face_vault import unseal
+from app.services.transaction import release
+
+
+@dataclass(frozen=True, slots=True)
+class FaceView:
+    box: Box
+    outcome: str
+    student: User | None
+    confidence: float | None
+    distance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageView:
+    width: int
+    height: int
+    faces: Sequence[FaceView]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A student, how sure it is that they were seen, and on which picture (index)."""
+
+    student: User
+    confidence: float
+    image: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotSeen:
+    student: User
+    has_face_data: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    class_id: uuid.UUID
+    images: Sequence[ImageView]
+    recognised: Sequence[Seen]
+    uncertain: Sequence[Seen]
+    unknown: int
+    not_seen: Sequence[NotSeen]
+
+
+def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) -> Recognition:
+    """Match the faces on pictures of the room with the class's students. Nothing is stored or marked.
+
+    A student recognised on one picture is not uncertain because of another.
+
+    Raises:
+        NotFound, NotYourClass: as `taught_class`.
+        FaceRejected, PictureTooLarge, FacesBusy: as `face_data.analyse`.
+    """
+    taught_class(caller, class_id)
+    students = db.session.scalars(current_students(caller, class_id)).all()
+    place = {student.id: index for index, student in enumerate(students)}
+    kept = db.session.execute(
+        caller.rows(FaceTemplate, FaceTemplate.user_id, FaceTemplate.encoding).where(
+            FaceTemplate.user_id.in_(current_students(caller, class_id, User.id).order_by(None))
+        )
+    ).all()
+    db.session.expunge_all()
+    release()
+    templates = np.stack([unseal(t.encoding) for t in kept]) if kept else np.empty((0, 128), np.float32)
+    owners = np.array([place[t.user_id] for t in kept], np.intp)
+    images = []
+    for analysis in analyse(pictures):
+        faces = np.stack([f.encoding for f in analysis.faces]) if analysis.faces else np.empty((0, 128), np.float32)
+        matches = match(faces, templates, owners, settings().face_tolerance)
+        images.append(_image(analysis, matches, students))
+    return _summary(class_id, images, students, {t.user_id for t in kept})
+
+
+def _image(analysis: Analysis, matches: Iterable[Match], students: Sequence[User]) -> ImageView:
+    faces = [
+        FaceView(
+            face.box,
+            found.outcome,
+            None if found.person is None else students[found.person],
+            found.confidence,
+            found.distance,
+        )
+        for face, found in zip(analysis.faces, matches, strict=True)
+    ]
+    return ImageView(analysis.width, analysis.height, faces)
+
+
+def _summary(
+    class_id: uuid.UUID, images: Sequence[ImageView], students: Sequence[User], enrolled: set[uuid.UUID]
+) -> Recognition:
+    recognised, uncertain = _best(images, "recognised"), _best(images, "uncertain")
+    seen = recognised.keys() | uncertain.keys()
+    return Recognition(
+        class_id,
+        images,
+        list(recognised.values()),
+        [doubtful for id_, doubtful in uncertain.items() if id_ not in recognised],
+        sum(face.outcome == "unknown" for image in images for face in image.faces),
+        [NotSeen(student, student.id in enrolled) for student in students if student.id not in seen],
+    )
+
+
+def _best(images: Sequence[ImageView], outcome: str) -> dict[uuid.UUID, Seen]:
+    """Each student with this outcome, from the picture where it is surest."""
+    best: dict[uuid.UUID, Seen] = {}
+    for index, image in enumerate(images):
+        for face in image.faces:
+            if face.student is None or face.confidence is None or face.outcome != outcome:
+                continue
+            if face.student.id not in best or best[face.student.id].confidence < face.confidence:
+                best[face.student.id] = Seen(face.student, face.confidence, index)
+    return best

@@ -1,0 +1,71 @@
+"""Whatever a client may send by the OpenAPI document, or against it: no 5xx, and each answer is as documented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import booleans
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from app import create_app
+from app.extensions import limiter
+from app.services import installation
+from tests.conftest import Cast, settings_for
+from tests.story import Classroom
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    app = create_app(settings_for(tmp_path_factory.mktemp("contract"), face_workers=1))
+    with app.app_context():
+        installation.prepare()
+    yield app
+    app.extensions["face_pool"].close()
+
+
+@pytest.fixture(scope="module")
+def documented(application: Any) -> Any:
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", application)
+
+
+RULES = [positive_data_acceptance]
+"""What a rule refuses (a short password, a picture without a face) may well fit the schema."""
+EXAMPLES = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_every_answer_is_as_documented(application: Any, documented: Any) -> None:
+    limiter.enabled = False
+    for found in documented.get_all_operations():
+        operation = found.ok()
+        takes_something = [*operation.iter_parameters(), *operation.body]
+        for mode in GenerationMode if takes_something else [GenerationMode.POSITIVE]:
+            check(Cast(application), operation, mode)
+
+
+def check(cast: Cast, operation: Any, mode: GenerationMode) -> None:
+    """Call it as a teacher and as a student of a class, with ids made up and with ids that there are."""
+    room = Classroom.open(cast)
+    student, ids = room.join("Ada"), {"class_id": room.id, "session_id": room.session()}
+    headers = [{"Authorization": f"Bearer {person.token}"} for person in (room.teacher, student)]
+
+    @EXAMPLES
+    @given(case=operation.as_strategy(generation_mode=mode), real=booleans())
+    def answers_as_documented(case: Any, real: bool) -> None:
+        if real and mode is GenerationMode.POSITIVE:
+            for place in (case.path_parameters, case.body):
+                if isinstance(place, dict):
+                    place.update({name: ids[name] for name in place.keys() & ids.keys()})
+        for header in headers:
+            case.call_and_validate(headers=header, excluded_checks=RULES)
+
+    answers_as_documented()

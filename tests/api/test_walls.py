@@ -1,0 +1,189 @@
+"""Walls: what one may not do, one cannot do, on every route there is, without anybody thinking of it.
+
+The routes, their policies and their bodies are read from the application itself; rows of another organisation are made
+from the models. A new route or model is covered by being there.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import pytest
+from apiflask import APIFlask
+from flask_jwt_extended import create_access_token
+from sqlalchemy import select
+from werkzeug.routing import Rule
+
+from app import create_app
+from app.api.policy import PUBLIC
+from app.extensions import db
+from app.models import Base, Role, SignIn
+from tests.conftest import Cast, Person, settings_for
+from tests.factories import make, models
+
+PATH_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+class Call(NamedTuple):
+    method: str
+    rule: str
+    policy: frozenset[Role]
+
+
+def calls(app: APIFlask) -> list[Call]:
+    rules: list[Rule] = [rule for rule in app.url_map.iter_rules() if "swagger_ui" not in rule.endpoint]
+    views: dict[str, Any] = app.view_functions
+    return [
+        Call(method, rule.rule, views[rule.endpoint].policy)
+        for rule in rules
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+@pytest.fixture(scope="module")
+def guarded(installed: APIFlask) -> list[Call]:
+    return [call for call in calls(installed) if call.policy != PUBLIC]
+
+
+def path(call: Call, ids: dict[str, uuid.UUID] | None = None) -> str:
+    return PATH_PARAMETER.sub(lambda found: str((ids or {}).get(found[1], uuid.uuid4())), call.rule)
+
+
+def test_every_route_declares_who_may(installed: APIFlask) -> None:
+    undeclared = [
+        r.rule for r in installed.url_map.iter_rules() if not hasattr(installed.view_functions[r.endpoint], "policy")
+    ]
+    assert undeclared == []
+
+
+def test_a_route_that_declares_nothing_does_not_exist(tmp_path: Any) -> None:
+    app = create_app(settings_for(tmp_path))
+    app.add_url_rule("/api/forgotten", view_func=lambda: "secret")
+    answer = app.test_client().get("/api/forgotten")
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")  # type: ignore[index]
+
+
+def test_only_these_calls_are_public(installed: APIFlask) -> None:
+    public = {f"{call.method} {call.rule}" for call in calls(installed) if call.policy == PUBLIC}
+    assert public == {
+        "POST /api/auth/signup",
+        "POST /api/auth/login",
+        "GET /api/health",
+        "GET /api",
+        "GET /api/openapi.json",
+    }
+
+
+def test_without_a_token_nothing_opens(guarded: list[Call], nobody: Person) -> None:
+    answers = {call: nobody.call(call.method, path(call)) for call in guarded}
+    assert {(a.status_code, a.json["code"]) for a in answers.values()} == {(401, "token_missing")}
+    assert {a.headers["WWW-Authenticate"] for a in answers.values()} == {"Bearer"}
+
+
+def test_an_expired_token_opens_nothing(guarded: list[Call], cast: Cast) -> None:
+    person = cast.teacher()
+    with cast.app.app_context():
+        sign_in = db.session.scalars(select(SignIn.id).where(SignIn.user_id == person.id)).one()
+        claims = {"sid": str(sign_in)}
+        person.token = create_access_token(
+            str(person.id), additional_claims=claims, expires_delta=timedelta(seconds=-1)
+        )
+    answers = [person.call(call.method, path(call)) for call in guarded]
+    assert {(a.status_code, a.json["code"]) for a in answers} == {(401, "token_expired")}
+
+
+def test_a_revoked_token_opens_nothing(guarded: list[Call], cast: Cast) -> None:
+    person = cast.teacher()
+    person.post("/api/auth/logout")
+    answers = [person.call(call.method, path(call)) for call in guarded]
+    assert {(a.status_code, a.json["code"]) for a in answers} == {(401, "token_revoked")}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_that_is_not_named_opens_nothing(guarded: list[Call], cast: Cast, role: Role) -> None:
+    person = cast.person(role)
+    refused = [person.call(call.method, path(call)) for call in guarded if role not in call.policy]
+    assert {(a.status_code, a.json["code"]) for a in refused} <= {(403, "role_not_allowed")}
+    assert refused or role in {Role.STUDENT}
+
+
+def foreign_rows(organisation_id: uuid.UUID) -> dict[str, uuid.UUID]:
+    """One row of every model in the organisation, by the names that parameters and fields give to their ids."""
+    ids: dict[str, uuid.UUID] = {"organisation_id": organisation_id}
+    for table, model in models().items():
+        if hasattr(model, "organisation_id"):
+            row = make(model, organisation_id=organisation_id)
+            singular = {"classes": "class"}.get(table, table.removesuffix("s"))
+            ids[f"{singular}_id"] = row.id
+    return ids | {"student_id": ids["user_id"], "teacher_id": ids["user_id"], "id": ids["user_id"]}
+
+
+def snapshot(organisation_id: uuid.UUID) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that the organisation has."""
+    tables = [t for t in Base.metadata.sorted_tables if "organisation_id" in t.columns]
+    return {
+        t.name: [
+            tuple(row)
+            for row in db.session.execute(select(t).where(t.c.organisation_id == organisation_id).order_by(t.c.id))
+        ]
+        for t in tables
+    }
+
+
+def body_with(ids: dict[str, uuid.UUID], schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """A body that fits the schema, in which every id is one of these."""
+    body: dict[str, Any] = {}
+    for name, field in schema["properties"].items():
+        if name.endswith("_id") and name in ids:
+            body[name] = str(ids[name])
+        elif name.endswith("_ids") and name.removesuffix("s") in ids:
+            body[name] = [str(ids[name.removesuffix("s")])]
+        elif name in schema.get("required", ()):
+            body[name] = example(field, schemas)
+    return body
+
+
+def example(field: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    if "$ref" in field:
+        field = schemas[field["$ref"].rpartition("/")[2]] | {k: v for k, v in field.items() if k != "$ref"}
+    if "examples" in field:
+        return field["examples"][0]
+    if field.get("type") == "array":
+        return [example(field["items"], schemas)] * field.get("minItems", 1)
+    if "enum" in field:
+        return field["enum"][0]
+    raise AssertionError(f"give {field} an example: the document needs one, and so does this test")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_another_organisations_ids_are_as_good_as_none(guarded: list[Call], cast: Cast, role: Role) -> None:
+    """Ids in paths, queries and bodies; the answer must not differ from that for ids that do not exist."""
+    document: Any = cast.nobody.get("/api/openapi.json").json
+    schemas = document["components"]["schemas"]
+    foreign = cast.other_organisation()
+    with cast.app.app_context():
+        ids = foreign_rows(foreign)
+        before = snapshot(foreign)
+    made_up = {name: uuid.uuid4() for name in ids}
+    for call in guarded:
+        if role not in call.policy or call.rule == "/api/auth/logout":
+            continue
+        operation = document["paths"][PATH_PARAMETER.sub(r"{\1}", call.rule)][call.method.lower()]
+        content = operation.get("requestBody", {}).get("content", {})
+        answers = []
+        for some in (ids, made_up):
+            person = cast.person(role)
+            schema = schemas[content["application/json"]["schema"]["$ref"].rpartition("/")[2]] if content else None
+            body = body_with(some, schema, schemas) if schema else None
+            answers.append(person.call(call.method, path(call, some), body))
+        told, control = answers
+        names = {found[1] for found in PATH_PARAMETER.finditer(call.rule)}
+        assert names <= ids.keys(), f"{call.rule}: which model does {names - ids.keys()} name?"
+        assert (told.status_code, told.json.get("code")) == (control.status_code, control.json.get("code")), call
+        if names or ids.keys() & (body or {}).keys():
+            assert told.status_code == 404, f"{call}: {told.text}"
+    with cast.app.app_context():
+        assert snapshot(foreign) == before

@@ -1,0 +1,149 @@
+"""The application on every database that listens, and people who call it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app import create_app
+from app.extensions import db, limiter
+from app.faces import FacePool
+from app.models import Base, Organisation, Role
+from app.services import installation
+from config import Settings
+from tests.databases import database, listening
+from tests.factories import PASSWORD, make, make_user
+
+
+@dataclass
+class Person:
+    """Somebody who calls the API; without a token, nobody in particular."""
+
+    client: FlaskClient
+    id: uuid.UUID | None = None
+    organisation_id: uuid.UUID | None = None
+    email: str = ""
+    token: str | None = None
+
+    def call(self, method: str, path: str, json: Any = None, **kwargs: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers |= kwargs.pop("headers", {})
+        return self.client.open(path, method=method, json=json, headers=headers, **kwargs)
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        return self.call("GET", path, **kwargs)
+
+    def post(self, path: str, json: Any = None, **kwargs: Any) -> Any:
+        return self.call("POST", path, json, **kwargs)
+
+    def put(self, path: str, json: Any = None, **kwargs: Any) -> Any:
+        return self.call("PUT", path, json, **kwargs)
+
+    def delete(self, path: str, **kwargs: Any) -> Any:
+        return self.call("DELETE", path, **kwargs)
+
+
+class Cast:
+    """Makes people who are signed in."""
+
+    def __init__(self, app: APIFlask) -> None:
+        self.app = app
+
+    @property
+    def nobody(self) -> Person:
+        return Person(self.app.test_client())
+
+    def person(self, role: Role, organisation_id: uuid.UUID | None = None, **values: Any) -> Person:
+        with self.app.app_context():
+            user = make_user(role=role, organisation_id=organisation_id or self.organisation(), **values)
+            person = Person(self.app.test_client(), user.id, user.organisation_id, str(user.email))
+        signed_in = person.post("/api/auth/login", {"email": person.email, "password": PASSWORD})
+        assert signed_in.status_code == 200, signed_in.text
+        person.token = signed_in.json["access_token"]
+        return person
+
+    def organisation(self) -> uuid.UUID:
+        """The installation's own organisation."""
+        found: uuid.UUID | None = db.session.scalar(select(Organisation.id).where(Organisation.is_default.is_(True)))
+        assert found
+        return found
+
+    def other_organisation(self) -> uuid.UUID:
+        with self.app.app_context():
+            return make(Organisation, time_zone="Pacific/Auckland").id
+
+    def teacher(self, **values: Any) -> Person:
+        return self.person(Role.TEACHER, **values)
+
+    def student(self, **values: Any) -> Person:
+        return self.person(Role.STUDENT, **values)
+
+
+def settings_for(folder: Path, **values: Any) -> Settings:
+    chosen: dict[str, Any] = {"instance_dir": folder, "bcrypt_rounds": 4, "ratelimit_enabled": True} | values
+    return Settings(**{"_env_file": None, "log_level": "WARNING"} | chosen)
+
+
+@pytest.fixture(scope="session")
+def face_pool() -> Iterator[FacePool]:
+    pool = FacePool(2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session", params=listening())
+def installed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, face_pool: FacePool
+) -> Iterator[APIFlask]:
+    """The application, set up on a new database."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with database(request.param, folder) as url:
+        app = create_app(settings_for(folder, database_url=url))
+        app.extensions["face_pool"] = face_pool
+        with app.app_context():
+            installation.prepare()
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(installed: APIFlask) -> Iterator[APIFlask]:
+    """The application with nothing but its own organisation, and no limits on attempts."""
+    limiter.enabled = False
+    yield installed
+    limiter.reset()
+    with installed.app_context(), db.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            own = table.c.is_default.is_(True) if table.name == "organisations" else None
+            connection.execute(
+                table.delete() if own is None else table.delete().where(~own | table.c.is_default.is_(None))
+            )
+
+
+@pytest.fixture
+def cast(app: APIFlask) -> Cast:
+    return Cast(app)
+
+
+@pytest.fixture
+def nobody(cast: Cast) -> Person:
+    return cast.nobody
+
+
+@pytest.fixture
+def teacher(cast: Cast) -> Person:
+    return cast.teacher(first_name="Mary", last_name="Somerville")
+
+
+@pytest.fixture
+def student(cast: Cast) -> Person:
+    return cast.student(first_name="Ada", last_name="Lovelace")

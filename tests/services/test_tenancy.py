@@ -1,0 +1,40 @@
+"""Queries for an organisation's rows start at the caller, and nowhere else."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from app import models
+from app.models import Tenant
+
+SERVICES = Path(__file__).parents[2] / "app" / "services"
+TENANT_MODELS = {name for name in models.__all__ if issubclass(getattr(models, name), Tenant) and name != "Tenant"}
+WITHOUT_A_CALLER = {
+    "sign_in.py": {"User", "SignIn"},  # here it becomes known who is calling
+    "face_vault.py": {"FaceTemplate"},  # the installation's keys, for all organisations at once
+}
+
+
+@pytest.mark.parametrize("file", sorted(SERVICES.glob("*.py")), ids=lambda file: file.name)
+def test_no_service_selects_tenant_rows_by_itself(file: Path) -> None:
+    unscoped = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and _name(node.func) in {"select", "update", "delete", "get", "query"}:
+            if isinstance(node.func, ast.Attribute) and _name(node.func.value) == "caller":
+                continue
+            named = {_root(argument) for argument in node.args}
+            unscoped |= named & TENANT_MODELS
+    assert unscoped - WITHOUT_A_CALLER.get(file.name, set()) == set()
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
