@@ -9,6 +9,7 @@ from app import api, cli, logs
 from app.extensions import cors, db, engine_options, jwt, limiter, migrate
 from app.faces import FacePool
 from app.services.health import version
+from app.services.jobs import Background
 from config import Settings
 
 
@@ -25,7 +26,9 @@ def assemble(settings: Settings) -> APIFlask:
     )
     app.config.update(_flask_settings(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions.update(settings=settings, face_pool=FacePool(settings.face_workers))
+    app.extensions.update(
+        settings=settings, face_pool=FacePool(settings.face_workers), background=Background(settings.face_workers)
+    )
     settings.instance_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log_level)
     logs.register(app)

@@ -13,6 +13,7 @@ from app.api.auth import auth
 from app.api.classes import classes
 from app.api.face_data import face_data
 from app.api.health import health
+from app.api.jobs import jobs
 from app.api.policy import PUBLIC, who_may
 
 
@@ -22,7 +23,7 @@ def register(app: APIFlask) -> None:
     app.before_request(policy.identify)
     app.wsgi_app = aliases.CanonicalPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.url_map.strict_slashes = False
-    for blueprint in (auth, classes, face_data, attendance, health):
+    for blueprint in (auth, classes, face_data, attendance, jobs, health):
         app.register_blueprint(blueprint, url_prefix="/api")
     _register_pages(app)
 

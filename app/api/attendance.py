@@ -6,6 +6,7 @@ import uuid
 
 from apiflask import APIBlueprint
 
+from app.api.jobs import may_respond_async
 from app.api.openapi import refuses
 from app.api.policy import ANYONE, STAFF, caller, who_may
 from app.schemas.faces import RecognitionIn, RecognitionOut
@@ -29,9 +30,17 @@ attendance = APIBlueprint("attendance", __name__, tag="Attendance")
 
 @attendance.post("/attendance/recognize-faces")
 @who_may(STAFF)
-@refuses(errors.NotFound, errors.NotYourClass, errors.FaceRejected, errors.PictureTooLarge, errors.FacesBusy)
+@refuses(
+    errors.NotFound,
+    errors.NotYourClass,
+    errors.FaceRejected,
+    errors.PictureTooLarge,
+    errors.FacesBusy,
+    errors.JobsBusy,
+)
 @attendance.input(RecognitionIn)
 @attendance.output(RecognitionOut)
+@may_respond_async(RecognitionOut)
 def recognise_faces(json_data: RecognitionIn) -> Recognition:
     """See who of a class is on pictures of the room; nothing is marked yet"""
     return recognition.recognise(caller(), json_data.class_id, json_data.images)

@@ -25,6 +25,17 @@ Operation = dict[str, Any]
 SECURITY_SCHEMES = {"access_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
 SIGNED_IN = (errors.Unauthenticated, errors.TokenInvalid, errors.TokenExpired, errors.TokenRevoked,
              errors.AccountSuspended)  # fmt: skip
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "respond-async: answer at once with a job to follow",
+    "schema": {"type": "string", "examples": ["respond-async"]},
+}
+ACCEPTED = {
+    "description": "With Prefer: respond-async",
+    "headers": {"Location": {"description": "Where to follow the job", "schema": {"type": "string"}}},
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobOut"}}},
+}
 
 
 def refuses(*refusals: type[Refusal]) -> Callable[[F], F]:
@@ -69,6 +80,9 @@ def _complete_operation(operation: Operation, view: Any) -> None:
         operation["security"] = [{"access_token": []}]
         operation["x-roles"] = sorted(policy)
         refusals += [*SIGNED_IN, errors.RoleNotAllowed]
+    if getattr(view, "responds_async", False):
+        operation["parameters"] = [*operation["parameters"], PREFER]
+        operation["responses"]["202"] = ACCEPTED
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "format": "uuid"}

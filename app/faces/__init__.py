@@ -6,7 +6,7 @@ The rest of the product knows only what is exported here.
 from app.faces.enrolment import different_people, only_face
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, PictureTooLarge
 from app.faces.matching import Match, distances, match
-from app.faces.pool import FacePool
+from app.faces.pool import FacePool, Progress
 from app.faces.types import Analysis, Box, Encodings, Face
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "FacesUnavailable",
     "Match",
     "PictureTooLarge",
+    "Progress",
     "different_people",
     "distances",
     "match",

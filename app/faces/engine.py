@@ -18,6 +18,8 @@ SEARCH_SCALE = 2.0
 """The detector sees faces from 80 pixels on; at twice the size, from 40."""
 SEARCH_PIXELS = 12_000_000
 """No picture is searched larger than this, so that none takes longer than a 12-megapixel photo."""
+LEAST_SIDE = 40
+"""Half of what the detector looks at: what is thinner than this has no room for a face, and takes very long."""
 CHIP_SIZE, CHIP_PADDING = 150, 0.25
 
 Chips = list[NDArray[np.uint8]]
@@ -40,10 +42,12 @@ def detect(image: NDArray[np.uint8]) -> tuple[list[Any], list[float]]:
     """The faces' dlib rectangles, in the picture's own pixels (at its edges they may reach beyond it), and scores."""
     height, width = image.shape[:2]
     scale = min(SEARCH_SCALE, (SEARCH_PIXELS / (width * height)) ** 0.5)
+    if min(width, height) * scale < LEAST_SIDE:
+        return [], []
     if scale == SEARCH_SCALE:
         boxes, scores, _ = _detector().run(image, 1)
         return list(boxes), list(scores)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = round(width * scale), round(height * scale)
     searched = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     boxes, scores, _ = _detector().run(searched, 0)
     edges = [(box.left(), box.top(), box.right(), box.bottom()) for box in boxes]

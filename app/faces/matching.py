@@ -35,7 +35,7 @@ def match(faces: Encodings, templates: Encodings, owners: NDArray[np.intp], tole
     """Assign faces to people, at most one to one, so that the sum of what is gained under the tolerance is largest.
 
     faces: shape (f, 128). templates: shape (t, 128), several a person. owners: shape (t,), each template's person,
-    as an index from 0. tolerance: the distance from which on two encodings are two people.
+    as an index from 0. tolerance: encodings further apart are of two people.
     """
     if not len(faces) or not len(templates):
         return [Match("unknown") for _ in faces]

@@ -57,8 +57,6 @@ def _decode(data: bytes) -> NDArray[np.uint8]:
         upright = _upright(picture)
         if upright.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8 instead of scaling them
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if "transparency" in upright.info or upright.mode in {"LA", "PA"}:
-            upright = upright.convert("RGBA")
         return np.asarray(upright.convert("RGB"))
 
 

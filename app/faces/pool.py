@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -17,6 +17,7 @@ from app.faces.types import Analysis
 WAITING_PER_WORKER = 64
 
 Result = Analysis | FaceRefused
+Progress = Callable[[int, int], None]
 
 
 class FacePool:
@@ -28,8 +29,8 @@ class FacePool:
         self._executor: ProcessPoolExecutor | None = None
         self._waiting = 0
 
-    def analyse(self, pictures: Sequence[bytes]) -> list[Result]:
-        """The analysis or the refusal of each picture file, in order.
+    def analyse(self, pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None) -> list[Result]:
+        """The analysis or the refusal of each picture file, in order; `progress` hears how many of how many are read.
 
         Raises:
             FacesBusy: too many pictures are waiting.
@@ -40,10 +41,10 @@ class FacePool:
                 raise FacesBusy
             self._waiting += len(pictures)
         try:
-            return self._analyse(pictures)
+            return self._analyse(pictures, progress)
         except BrokenProcessPool:
             try:
-                return self._analyse(pictures)
+                return self._analyse(pictures, progress)
             except BrokenProcessPool as again:
                 raise FacesUnavailable from again
         finally:
@@ -60,16 +61,19 @@ class FacePool:
         if executor:
             executor.shutdown(cancel_futures=True)
 
-    def _analyse(self, pictures: Sequence[bytes]) -> list[Result]:
-        executor = self._started()
+    def _analyse(self, pictures: Sequence[bytes], progress: Progress) -> list[Result]:
+        executor, results = self._started(), list[Result]()
         try:
             futures = [executor.submit(_analyse, picture) for picture in pictures]
-            return [self._result(future) for future in futures]
+            for done, future in enumerate(futures, 1):
+                results.append(self._result(future))
+                progress(done, len(pictures))
         except BrokenProcessPool:
             with self._lock:
                 if self._executor is executor:
                     self._executor = None
             raise
+        return results
 
     def _started(self) -> ProcessPoolExecutor:
         with self._lock:

@@ -3,6 +3,7 @@
 from app.models.base import Base, Tenant
 from app.models.classes import Class, Enrolment
 from app.models.faces import Consent, FaceTemplate
+from app.models.jobs import Job, JobStatus
 from app.models.people import Organisation, Role, SignIn, User, UserStatus
 from app.models.sessions import Record, Session, Status
 
@@ -12,6 +13,8 @@ __all__ = [
     "Consent",
     "Enrolment",
     "FaceTemplate",
+    "Job",
+    "JobStatus",
     "Organisation",
     "Record",
     "Role",

@@ -114,5 +114,17 @@ class FacesBusy(Refusal):
     status, code, title = 503, "faces_busy", "Too many pictures are waiting: try again in a moment"
 
 
+class JobsBusy(Refusal):
+    status, code, title = 503, "jobs_busy", "Too many jobs are waiting: try again in a moment"
+
+
+class JobInterrupted(Refusal):
+    status, code, title = 503, "job_interrupted", "The server was stopped before the job was done: send it again"
+
+
+class UnexpectedFailure(Refusal):
+    status, code, title = 500, "internal_server_error", "Something went wrong on the server; it has been logged"
+
+
 class DatabaseUnavailable(Refusal):
     status, code, title = 503, "database_unavailable", "The database does not answer: try again in a moment"

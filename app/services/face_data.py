@@ -17,6 +17,7 @@ from app.faces import (
     FacesBusy,
     FacesUnavailable,
     PictureTooLarge,
+    Progress,
     different_people,
     distances,
     only_face,
@@ -69,8 +70,8 @@ def enrol(caller: Caller, pictures: Sequence[bytes]) -> Enrolled:
     return _store(caller, faces)
 
 
-def analyse(pictures: Sequence[bytes]) -> list[Analysis]:
-    """What is on each picture, read in other processes.
+def analyse(pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None) -> list[Analysis]:
+    """What is on each picture, read in other processes; `progress` hears how many of how many are read.
 
     Raises:
         FaceRejected, PictureTooLarge: one cannot be read; says which, by its index, and why.
@@ -81,7 +82,7 @@ def analyse(pictures: Sequence[bytes]) -> list[Analysis]:
         if len(picture) > limit:
             raise _rejected(index, PictureTooLarge(f"The picture has more than {settings().max_picture_mb} MB"))
     try:
-        results = face_pool().analyse(pictures)
+        results = face_pool().analyse(pictures, progress)
     except (FacesBusy, FacesUnavailable) as busy:
         raise errors.FacesBusy from busy
     analyses = []

@@ -15,6 +15,7 @@ from app.services.caller import Caller
 from app.services.classes import current_students, taught_class
 from app.services.face_data import analyse
 from app.services.face_vault import unseal
+from app.services.jobs import report
 from app.services.transaction import release
 
 
@@ -76,12 +77,11 @@ def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) ->
             FaceTemplate.user_id.in_(current_students(caller, class_id, User.id).order_by(None))
         )
     ).all()
-    db.session.expunge_all()
     release()
     templates = np.stack([unseal(t.encoding) for t in kept]) if kept else np.empty((0, 128), np.float32)
     owners = np.array([place[t.user_id] for t in kept], np.intp)
     images = []
-    for analysis in analyse(pictures):
+    for analysis in analyse(pictures, report):
         faces = np.stack([f.encoding for f in analysis.faces]) if analysis.faces else np.empty((0, 128), np.float32)
         matches = match(faces, templates, owners, settings().face_tolerance)
         images.append(_image(analysis, matches, students))

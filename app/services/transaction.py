@@ -35,7 +35,7 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
     @wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         for attempt in range(1, ATTEMPTS + 1):
-            db.session.rollback()  # ends what the look-up of the caller read, so that writing can begin by locking
+            release()  # ends what the look-up of the caller read, so that writing can begin by locking
             try:
                 db.session.connection(execution_options={"write": True})
                 result = service(*args, **kwargs)
@@ -57,8 +57,8 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
 
 
 def release() -> None:
-    """End reading and give the connection back, before work that takes long."""
-    db.session.rollback()
+    """End reading and give the connection back, before work that takes long; what was read stays readable."""
+    db.session.close()
 
 
 def insert_missing(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str]) -> None:
