@@ -24,6 +24,7 @@ def assemble(settings: Settings) -> APIFlask:
         json_errors=False,
         instance_path=str(settings.instance_dir),
     )
+    app.description = "Sign in with POST /api/auth/login, then give the access_token to Authorize."
     app.config.update(_flask_settings(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions.update(

@@ -34,8 +34,11 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if db.session.info.get("writing"):
+            raise RuntimeError(f"{service.__name__} owns its transaction: it cannot be part of another")
         for attempt in range(1, ATTEMPTS + 1):
             release()  # ends what the look-up of the caller read, so that writing can begin by locking
+            db.session.info["writing"] = True
             try:
                 db.session.connection(execution_options={"write": True})
                 result = service(*args, **kwargs)
@@ -51,6 +54,8 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
                 raise
             else:
                 return result
+            finally:
+                db.session.info["writing"] = False
         raise AssertionError
 
     return run
