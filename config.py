@@ -37,7 +37,7 @@ def _fernet_key(key: SecretStr) -> SecretStr:
 class Settings(BaseSettings):
     """What an installation decides. Names are those of the environment variables, in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore")
 
     environment: Literal["development", "production"] = "development"
     host: str = "0.0.0.0"  # noqa: S104 - phones in the building must reach it

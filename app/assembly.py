@@ -12,6 +12,9 @@ from app.services.health import version
 from app.services.jobs import Background
 from config import Settings
 
+EXPOSED = ["Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
+"""What another site's page may read of an answer."""
+
 
 def assemble(settings: Settings) -> APIFlask:
     app = APIFlask(
@@ -26,7 +29,6 @@ def assemble(settings: Settings) -> APIFlask:
     )
     app.description = "Sign in with POST /api/auth/login, then give the access_token to Authorize."
     app.config.update(_flask_settings(settings))
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions.update(
         settings=settings, face_pool=FacePool(settings.face_workers), background=Background(settings.face_workers)
     )
@@ -36,7 +38,7 @@ def assemble(settings: Settings) -> APIFlask:
     db.init_app(app)
     migrate.init_app(app)
     jwt.init_app(app)
-    cors.init_app(app, origins=settings.cors_origins, expose_headers=["X-Request-ID", "Retry-After"], max_age=600)
+    cors.init_app(app, origins=settings.cors_origins, expose_headers=EXPOSED, max_age=600)
     api.register(app)
     limiter.init_app(app)  # after api: who is calling is known before their attempts are counted
     cli.register(app)

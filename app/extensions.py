@@ -37,15 +37,15 @@ def face_pool() -> FacePool:
 
 def engine_options(backend: str) -> dict[str, Any]:
     """How each database is talked to; pooled connections are tried before use, so a restart is not an error."""
+    options: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_timeout": 15}
     if backend == "sqlite":
-        return {"connect_args": {"timeout": 15}}
-    options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 16, "max_overflow": 16, "pool_timeout": 15}
+        return options | {"connect_args": {"timeout": 15}}
+    options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
     if backend == "postgresql":
-        return options | {"connect_args": {"connect_timeout": 5}}
+        return options
     return options | {
         "isolation_level": "READ COMMITTED",  # fewer gap locks: fewer deadlocks between those who insert at once
         "pool_recycle": 3600,
-        "connect_args": {"connect_timeout": 5},
     }
 
 

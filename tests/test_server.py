@@ -24,7 +24,13 @@ from tests.factories import PASSWORD
 def server(folder: Path, **settings: str) -> Iterator[tuple[str, Path]]:
     """The address it prints and the file it logs to; stopped as an operator stops it."""
     environment = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "SECRET_KEY", "FACE_KEYS"}}
-    environment |= {"PORT": "0", "HOST": "127.0.0.1", "INSTANCE_DIR": str(folder), "BCRYPT_ROUNDS": "4"} | settings
+    environment |= {
+        "DATABASE_URL": f"sqlite:///{folder / 'rollcall.db'}",
+        "PORT": "0",
+        "HOST": "127.0.0.1",
+        "INSTANCE_DIR": str(folder),
+        "BCRYPT_ROUNDS": "4",
+    } | settings
     printed, logged = folder / "printed", folder / "logged"
     with printed.open("w") as out, logged.open("w") as err:
         process = subprocess.Popen(

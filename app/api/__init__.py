@@ -15,9 +15,11 @@ from app.api.face_data import face_data
 from app.api.health import health
 from app.api.jobs import jobs
 from app.api.policy import PUBLIC, who_may
+from app.api.strict_json import StrictJSON
 
 
 def register(app: APIFlask) -> None:
+    app.json = StrictJSON(app)
     problems.register(app)
     openapi.register(app)
     app.before_request(policy.identify)

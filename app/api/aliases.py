@@ -30,7 +30,8 @@ def canonical_path(method: str, path: str) -> str:
     call = "/" + path.strip("/")
     call = call.removeprefix("/api") if call == "/api" or call.startswith("/api/") else call
     for alias_method, spelling, canonical in _PATTERNS:
-        if method == alias_method and (found := spelling.fullmatch(call)):
+        # HEAD asks as GET does, and a browser asks with OPTIONS before it makes any call of another site
+        if method in {alias_method, "HEAD", "OPTIONS"} and (found := spelling.fullmatch(call)):
             return "/api" + found.expand(canonical)
     return "/api" + call.rstrip("/")
 

@@ -33,7 +33,7 @@ def the_account() -> str:
     """The account that somebody tries to sign in to, at this address: a guesser elsewhere locks nobody out."""
     body = request.get_json(silent=True, force=True)
     email = body.get("email") if isinstance(body, dict) else None
-    return f"{str(email).strip().lower()} {the_address()}"
+    return f"{str(email)[:254].strip().lower()} {the_address()}"
 
 
 def the_address() -> str:

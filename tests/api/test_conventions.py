@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import uuid
 from typing import Any
 
 import pytest
@@ -72,6 +73,13 @@ def test_a_body_of_another_shape_is_named_and_never_a_500(teacher: Person, body:
     assert answer.json["errors"].keys() <= {"name", "body"}
 
 
+@pytest.mark.parametrize("body", ["{", "", "[" * 100_000, '{"name": NaN}', b"\xff\xfe{"])
+def test_what_is_not_json_is_a_400_that_says_so(teacher: Person, body: Any) -> None:
+    answer = teacher.post("/api/classes/create", data=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json["code"]) == (400, "bad_request")
+    assert "JSON" in answer.json["detail"]
+
+
 @pytest.mark.parametrize("name", ["数学", "Ω≈ç√", "🎓" * 100, "x" * 200, "'; DROP TABLE classes; --", "<b>bold</b>"])
 def test_text_of_every_script_comes_back_as_it_was(teacher: Person, name: str) -> None:
     assert teacher.post("/api/classes/create", {"name": f"  {name} "}).json["name"] == name
@@ -86,12 +94,10 @@ def test_a_clients_request_id_is_kept_where_it_is_harmless(nobody: Person, sent:
     assert len(answered) >= 8
 
 
-def test_another_site_may_call_from_the_browser(nobody: Person) -> None:
-    preflight = nobody.call(
-        "OPTIONS",
-        "/api/classes/create",
-        headers={"Origin": "https://spa.example", "Access-Control-Request-Method": "POST"},
-    )
+@pytest.mark.parametrize("path", ["/api/classes/create", "/auth/me", "/session/1d7b0a52/attendance"])
+def test_another_site_may_call_from_the_browser(nobody: Person, path: str) -> None:
+    asked = {"Origin": "https://spa.example", "Access-Control-Request-Method": "GET"}
+    preflight = nobody.call("OPTIONS", path.replace("1d7b0a52", str(uuid.uuid4())), headers=asked)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] in {"*", "https://spa.example"}
 
