@@ -30,9 +30,9 @@ log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Threads beside the server's; the heavy part of a job is done elsewhere still (`faces.pool`)."""
+    """Threads beside the server's; few may wait, since each holds its pictures. What is heavy runs in `faces.pool`."""
 
-    def __init__(self, workers: int, waiting: int = 32) -> None:
+    def __init__(self, workers: int, waiting: int = 8) -> None:
         self._executor = ThreadPoolExecutor(workers, "job")
         self._room = BoundedSemaphore(workers + waiting)
 
