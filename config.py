@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from cryptography.fernet import Fernet
@@ -19,7 +22,8 @@ ROOT = Path(__file__).resolve().parent
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 
 
-def _time_zone(name: str) -> str:
+def time_zone(name: str) -> str:
+    """Raises ValueError unless it is an IANA name."""
     if name not in available_timezones():
         raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Lisbon")
     return name
@@ -32,6 +36,24 @@ def _comma_separated(value: object) -> object:
 def _fernet_key(key: SecretStr) -> SecretStr:
     Fernet(key.get_secret_value())  # a ValueError here says what a key looks like
     return key
+
+
+def _smtp_url(secret: SecretStr) -> SecretStr:
+    said = "must be smtp://, smtp+starttls:// or smtps:// and user:password@host:port"
+    try:
+        url = urlsplit(secret.get_secret_value())
+        right = url.scheme in {"smtp", "smtps", "smtp+starttls"} and url.hostname and url.port != 0
+    except ValueError:  # whose words may quote the password
+        raise ValueError(said) from None
+    if not right:
+        raise ValueError(said)
+    return secret
+
+
+def _sender(sender: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(sender)[1]):
+        raise ValueError("must be an address, or Name <address>")
+    return sender
 
 
 class Settings(BaseSettings):
@@ -51,15 +73,23 @@ class Settings(BaseSettings):
     instance_dir: Path = ROOT / "instance"
     database_url: str = ""
     redis_url: str | None = None
+    jobs: Literal["threads", "celery"] = "threads"
+
+    smtp_url: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = None
+    mail_from: Annotated[str, AfterValidator(_sender)] = "Rollcall <rollcall@localhost>"
 
     secret_key: SecretStr = SecretStr("")
     face_keys: Annotated[list[Annotated[SecretStr, AfterValidator(_fernet_key)]], NoDecode] = []
 
     default_organisation: str = "Rollcall"
-    default_time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    default_time_zone: Annotated[str, AfterValidator(time_zone)] = "UTC"
+    public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = ""
+    allow_private_networks: bool = False
 
     jwt_expiry_hours: float = Field(12, gt=0)
+    session_expiry_hours: float = Field(720, gt=0)
     password_min_length: int = Field(8, ge=4, le=128)
+    password_min_score: int = Field(2, ge=0, le=4)
     bcrypt_rounds: int = Field(12, ge=4, le=16)
     ratelimit_enabled: bool = True
 
@@ -79,7 +109,10 @@ class Settings(BaseSettings):
     def complete(self) -> Self:
         """Fill in what depends on the instance folder; production brings its own secrets."""
         self.instance_dir = self.instance_dir.resolve()
+        self.public_url = self.public_url or f"http://localhost:{self.port}"
         self.database_url = self.database_url or f"sqlite:///{self.instance_dir / 'rollcall.db'}"
+        if self.jobs == "celery" and not self.redis_url:
+            raise ValueError("JOBS=celery needs REDIS_URL")
         if self.secret_key.get_secret_value() and self.face_keys:
             return self
         if self.environment == "production":
@@ -101,6 +134,10 @@ class Settings(BaseSettings):
     @property
     def token_lifetime(self) -> timedelta:
         return timedelta(hours=self.jwt_expiry_hours)
+
+    @property
+    def sign_in_lifetime(self) -> timedelta:
+        return timedelta(hours=self.session_expiry_hours)
 
 
 def _secrets_of(folder: Path) -> dict[str, str]:

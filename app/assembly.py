@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, cli, logs
 from app.extensions import cors, db, engine_options, jwt, limiter, migrate
 from app.faces import FacePool
+from app.services.backends import backend_for
 from app.services.health import version
-from app.services.jobs import Background
+from app.services.schedules import SCHEDULES
 from config import Settings
 
 EXPOSED = ["Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
@@ -30,7 +34,7 @@ def assemble(settings: Settings) -> APIFlask:
     app.description = "Sign in with POST /api/auth/login, then give the access_token to Authorize."
     app.config.update(_flask_settings(settings))
     app.extensions.update(
-        settings=settings, face_pool=FacePool(settings.face_workers), background=Background(settings.face_workers)
+        settings=settings, face_pool=FacePool(settings.face_workers), backend=backend_for(app, settings)
     )
     settings.instance_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log_level)
@@ -40,12 +44,19 @@ def assemble(settings: Settings) -> APIFlask:
     jwt.init_app(app)
     cors.init_app(app, origins=settings.cors_origins, expose_headers=EXPOSED, max_age=600)
     api.register(app)
+    app.extensions["work"] = _work(app)
     limiter.init_app(app)  # after api: who is calling is known before their attempts are counted
     cli.register(app)
     if settings.trusted_proxies:
         trusted = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, trusted, trusted, trusted)  # type: ignore[method-assign]
     return app
+
+
+def _work(app: APIFlask) -> dict[str, Callable[..., Any]]:
+    """What a job's kind stands for: a route's endpoint, or a schedule's name."""
+    routes = {name: view.as_job for name, view in app.view_functions.items() if hasattr(view, "as_job")}
+    return routes | {schedule.name: schedule.work for schedule in SCHEDULES}
 
 
 def _flask_settings(settings: Settings) -> dict[str, object]:

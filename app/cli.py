@@ -1,4 +1,4 @@
-"""The administrator's commands: `flask create-admin`, `flask demo`, `flask faces rotate-key`."""
+"""The administrator's commands: `flask create-admin`, `flask demo`, `flask faces rotate-key`, `flask audit verify`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from flask.cli import with_appcontext
 from pydantic import TypeAdapter, ValidationError
 
 from app.extensions import settings
+from app.models import Role
 from app.schemas.base import Email
-from app.services import demo, face_vault, installation
+from app.services import audit, demo, installation, organisations, vault
 from app.services.errors import Refusal
 
 
@@ -17,6 +18,7 @@ def register(app: APIFlask) -> None:
     app.cli.add_command(make_admin)
     app.cli.add_command(make_demo)
     app.cli.add_command(faces)
+    app.cli.add_command(audit_log)
 
 
 def _email(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -31,14 +33,34 @@ def _email(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 @click.option("--email", required=True, callback=_email)
 @click.option("--password", required=True, prompt=True, hide_input=True)
 @click.option("--organisation", required=True, help="By name; made if it is new.")
-def make_admin(email: str, password: str, organisation: str) -> None:
+@click.option("--installation", "manages", is_flag=True, help="Let them manage all organisations, too.")
+def make_admin(email: str, password: str, organisation: str, manages: bool) -> None:
     """Make an administrator of an organisation."""
     installation.prepare()
+    role = Role.SUPER_ADMIN if manages else Role.ADMIN
     try:
-        admin = installation.create_admin(email, password, organisation)
+        admin = installation.create_admin(email, password, organisation, role)
     except Refusal as refused:
         raise click.ClickException(refused.detail) from refused
     click.echo(f"{admin.email} administers {organisation}")
+
+
+@click.group("audit")
+def audit_log() -> None:
+    """Commands for the audit log."""
+
+
+@audit_log.command("verify")
+@with_appcontext
+def verify() -> None:
+    """Check that no entry was changed or removed; shows the last entry of each organisation, to be noted elsewhere."""
+    broken = False
+    for organisation in organisations.all_organisations():
+        wrong = audit.verify(organisation.id)
+        broken = broken or bool(wrong)
+        click.echo(f"{organisation.name}: {'; '.join(wrong) or 'whole'}, last entry {audit.head(organisation.id)}")
+    if broken:
+        raise click.ClickException("The audit log was tampered with")
 
 
 @click.group("faces")
@@ -49,8 +71,8 @@ def faces() -> None:
 @faces.command("rotate-key")
 @with_appcontext
 def rotate_key() -> None:
-    """Encrypt all face templates anew, with the newest of FACE_KEYS."""
-    click.echo(f"{face_vault.rotate_key()} face templates are encrypted with the newest key")
+    """Encrypt face templates and kept secrets anew, with the newest of FACE_KEYS."""
+    click.echo(f"{vault.rotate_key()} face templates and secrets are encrypted with the newest key")
 
 
 @click.command("demo")

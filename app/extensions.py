@@ -38,6 +38,7 @@ def face_pool() -> FacePool:
 def engine_options(backend: str) -> dict[str, Any]:
     """How each database is talked to; pooled connections are tried before use, so a restart is not an error."""
     options: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_timeout": 15}
+    options |= {"hide_parameters": True}  # else a failed statement is logged with what it was to save
     if backend == "sqlite":
         return options | {"connect_args": {"timeout": 15}}
     options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
@@ -56,6 +57,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # this program says BEGIN, not the driver: see _begin
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    # its own knows only A to Z, so that nobody would find Élodie as élodie
+    connection.create_function("lower", 1, lambda text: text and str(text).lower(), deterministic=True)
 
 
 @event.listens_for(Engine, "begin")

@@ -15,8 +15,14 @@ def render(kind: str, item: Any, _context: Any) -> str | bool:
 
 
 with migrate.db.engine.connect() as connection:
+    if connection.dialect.name == "sqlite":  # changes a table by replacing it, which its references must survive
+        connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
     context.configure(
         connection=connection, target_metadata=migrate.db.metadata, render_item=render, **migrate.configure_args
     )
     with context.begin_transaction():
         context.run_migrations()
+    if connection.dialect.name == "sqlite":
+        if broken := connection.connection.driver_connection.execute("PRAGMA foreign_key_check").fetchall():
+            raise RuntimeError(f"the migration broke references: {broken}")
+        connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")

@@ -36,7 +36,7 @@ class Person:
     def call(self, method: str, path: str, json: Any = None, **kwargs: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         headers |= kwargs.pop("headers", {})
-        return self.client.open(path, method=method, json=json, headers=headers, **kwargs)
+        return self.client.open(path, method=method, json=json, headers=headers, buffered=True, **kwargs)
 
     def get(self, path: str, **kwargs: Any) -> Any:
         return self.call("GET", path, **kwargs)
@@ -92,6 +92,16 @@ def settings_for(folder: Path, **values: Any) -> Settings:
     return Settings(**{"_env_file": None, "log_level": "WARNING"} | chosen)
 
 
+class Nowhere:
+    """A backend that is told of jobs and does none: they are done in the tests that are about them."""
+
+    def announce(self, job_id: uuid.UUID, own: bool) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture(scope="session")
 def face_pool() -> Iterator[FacePool]:
     pool = FacePool(2)
@@ -107,7 +117,7 @@ def installed(
     folder = tmp_path_factory.mktemp(request.param)
     with database(request.param, folder) as url:
         app = create_app(settings_for(folder, database_url=url))
-        app.extensions["face_pool"] = face_pool
+        app.extensions |= {"face_pool": face_pool, "backend": Nowhere()}
         with app.app_context():
             installation.prepare()
         yield app
@@ -121,7 +131,12 @@ def app(installed: APIFlask) -> Iterator[APIFlask]:
     limiter.enabled = False
     yield installed
     limiter.reset()
-    with installed.app_context(), db.engine.begin() as connection:
+    clear(installed)
+
+
+def clear(app: APIFlask) -> None:
+    """Leave nothing but the installation's own organisation."""
+    with app.app_context(), db.engine.begin() as connection:
         for table in reversed(Base.metadata.sorted_tables):
             own = table.c.is_default.is_(True) if table.name == "organisations" else None
             connection.execute(

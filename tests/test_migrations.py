@@ -11,15 +11,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from apiflask import APIFlask
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from app import create_app
 from app.extensions import db
-from app.models import Base
+from app.models import Base, Class, Role, UserStatus
 from app.services import installation
 from config import ROOT
 from tests.conftest import settings_for
 from tests.databases import database, listening
+from tests.factories import make, make_user
 
 MIGRATIONS = str(ROOT / "migrations")
 
@@ -44,6 +45,23 @@ def test_every_migration_goes_down_and_up_again(kind: str, tmp_path: Path) -> No
             flask_migrate.upgrade(directory=MIGRATIONS)
         assert differences(app) == []
         with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.mark.parametrize("kind", listening())
+def test_a_class_without_a_teacher_and_who_is_yet_to_confirm_an_address_go_down_too(kind: str, tmp_path: Path) -> None:
+    with database(kind, tmp_path, "rollcall_migrations") as url:
+        app = create_app(settings_for(tmp_path, database_url=url))
+        with app.app_context():
+            flask_migrate.upgrade(directory=MIGRATIONS)
+            waiting = make_user(role=Role.TEACHER, status=UserStatus.PENDING)
+            make(Class, organisation_id=waiting.organisation_id)
+            make(Class)  # of an organisation of nobody
+            db.session.remove()
+            flask_migrate.downgrade(directory=MIGRATIONS, revision="0003")
+            with db.engine.connect() as connection:
+                assert connection.execute(text("SELECT status FROM users")).scalars().all() == ["suspended"]
+                assert connection.execute(text("SELECT COUNT(teacher_id) FROM classes")).scalar() == 1
             db.engine.dispose()
 
 

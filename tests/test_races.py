@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.models import Enrolment, FaceTemplate, Record, User
+from app.models import ClassTeacher, Enrolment, FaceTemplate, Holiday, Record, Role, SecondFactor, StudentProfile, User
 from tests.conftest import Cast, Person
 from tests.factories import PASSWORD
 from tests.pictures import astronaut, data_url, encode
@@ -48,6 +48,13 @@ def test_fifty_joins_of_one_student_are_one_enrolment(cast: Cast) -> None:
     answers = at_once(lambda _: twin(cast, student).post("/api/classes/join", body))
     assert answers == {201: 1, 409: AT_ONCE - 1}
     assert rows(cast, Enrolment) == 1
+
+
+def test_ten_beginnings_of_one_second_factor_are_one(cast: Cast) -> None:
+    student = cast.student()
+    body = {"password": PASSWORD}
+    assert at_once(lambda _: twin(cast, student).post("/api/auth/second-factor", body), 10) == {201: 10}
+    assert rows(cast, SecondFactor) == 1
 
 
 def test_fifty_marks_of_one_session_are_one_record_each(cast: Cast) -> None:
@@ -100,3 +107,28 @@ def test_a_picture_that_was_being_read_when_consent_was_withdrawn_is_not_stored(
     answers = at_once(call, times=2)
     assert answers in ({200: 1, 403: 1}, {200: 1, 201: 1})
     assert rows(cast, FaceTemplate) == 0
+
+
+def test_an_import_sent_ten_times_at_once_is_imported_once(cast: Cast) -> None:
+    admin = cast.person(Role.ADMIN)
+    rows_ = [{"name": f"Student {n}", "roll_number": f"R-{n}", "department": "Science"} for n in range(20)]
+    answers = at_once(lambda _: twin(cast, admin).post("/api/admin/import/users", {"rows": rows_}), 10)
+    assert set(answers) <= {200, 409}
+    assert rows(cast, StudentProfile) == 20
+
+
+def test_a_calendar_sent_ten_times_at_once_is_imported_once(cast: Cast) -> None:
+    admin = cast.person(Role.ADMIN)
+    event = "BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20260403\r\nSUMMARY:Easter\r\nEND:VEVENT"
+    body = {"calendar": f"BEGIN:VCALENDAR\r\n{event}\r\nEND:VCALENDAR\r\n"}
+    answers = at_once(lambda _: twin(cast, admin).post("/api/holidays/import", body), 10)
+    assert set(answers) <= {200, 409}
+    assert rows(cast, Holiday) == 1
+
+
+def test_a_teacher_who_is_added_ten_times_at_once_is_added_once(cast: Cast) -> None:
+    room, other = Classroom.open(cast), cast.teacher()
+    body = {"teacher_id": str(other.id), "role": "assistant"}
+    answers = at_once(lambda _: twin(cast, room.teacher).post(f"/api/classes/{room.id}/teachers", body), 10)
+    assert answers == {200: 10}
+    assert rows(cast, ClassTeacher) == 2

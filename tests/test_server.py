@@ -6,17 +6,22 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
+from cryptography.fernet import Fernet
+
 from config import ROOT
+from tests.backends import REDIS, backends
 from tests.factories import PASSWORD
 
 
@@ -79,7 +84,7 @@ def test_every_line_logged_is_json_and_none_holds_a_secret(tmp_path: Path) -> No
         call(f"{address}/api/auth/signup", ADA)
         token = call(f"{address}/api/auth/login", SIGN_IN)["access_token"]
     lines = [json.loads(line) for line in logged.read_text().splitlines()]
-    assert [line["path"] for line in lines if line["event"] == "request"] == ["/api/auth/signup", "/api/auth/login"]
+    assert [line["path"] for line in lines if line["event"] == "request"] == ["/api/auth/register", "/api/auth/login"]
     for secret in (PASSWORD, token, (tmp_path / "secrets.env").read_text().split("=")[1].split()[0]):
         assert secret not in logged.read_text()
 
@@ -87,6 +92,44 @@ def test_every_line_logged_is_json_and_none_holds_a_secret(tmp_path: Path) -> No
 def test_the_secrets_of_the_first_start_are_the_owners_alone(tmp_path: Path) -> None:
     with server(tmp_path):
         assert (tmp_path / "secrets.env").stat().st_mode & 0o077 == 0
+
+
+def test_a_server_keeps_the_schedules(tmp_path: Path) -> None:
+    with server(tmp_path, WEB_WORKERS="2"):
+        wait_for_schedules(tmp_path)
+
+
+def wait_for_schedules(folder: Path) -> None:
+    """Until some have been kept: each interval once."""
+    deadline = time.monotonic() + 60
+    with closing(sqlite3.connect(folder / "rollcall.db")) as database:
+        while not (runs := database.execute("SELECT key, attempts FROM jobs WHERE status = 'done'").fetchall()):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert {attempts for _, attempts in runs} == {1}
+
+
+@pytest.mark.skipif("celery" not in backends(), reason="Redis does not answer")
+def test_celerys_programs_do_the_jobs_and_keep_the_schedules(tmp_path: Path) -> None:
+    redis = f"{REDIS.rpartition('/')[0]}/{1 + os.getpid() % 15}"  # another run of the tests has another database
+    with server(tmp_path, JOBS="celery", REDIS_URL=redis):
+        environment = os.environ | {"INSTANCE_DIR": str(tmp_path), "REDIS_URL": redis, "PYTHONPATH": str(ROOT)}
+        programs = [
+            subprocess.Popen(
+                [sys.executable, "-m", "celery", "-q", "-A", "app.worker", program, "-l", "ERROR"],
+                env=environment,
+                cwd=tmp_path,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for program in ("worker", "beat")
+        ]
+        try:
+            wait_for_schedules(tmp_path)
+        finally:
+            for program in programs:
+                program.terminate()
+                program.wait(30)
 
 
 def refused(folder: Path, **settings: str) -> str:
@@ -110,7 +153,19 @@ def test_production_does_not_start_without_its_secrets(tmp_path: Path) -> None:
     assert not (tmp_path / "secrets.env").exists()
 
 
+def test_production_without_a_mail_server_is_warned(tmp_path: Path) -> None:
+    secrets = {"SECRET_KEY": "x" * 64, "FACE_KEYS": Fernet.generate_key().decode()}
+    with server(tmp_path, ENVIRONMENT="production", **secrets) as (_, logged):
+        assert "mail_is_not_sent" in logged.read_text()
+
+
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     assert "DEFAULT_TIME_ZONE" in refused(tmp_path, DEFAULT_TIME_ZONE="Mars/Olympus")
     assert "FACE_KEYS" in refused(tmp_path, FACE_KEYS="too short")
     assert "PORT" in refused(tmp_path, PORT="many")
+    for url in ("https://rollcall:s3cret@mail.school.test", "smtp://rollcall:s3cret/@mail.school.test"):
+        said = refused(tmp_path, SMTP_URL=url)
+        assert "SMTP_URL" in said
+        assert "s3cret" not in said
+    assert "MAIL_FROM" in refused(tmp_path, MAIL_FROM="Rollcall")
+    assert "REDIS_URL" in refused(tmp_path, JOBS="celery", REDIS_URL="")

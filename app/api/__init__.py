@@ -8,14 +8,25 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.wrappers import Response
 
 from app.api import aliases, openapi, policy, problems
+from app.api.api_keys import api_keys
 from app.api.attendance import attendance
+from app.api.audit import audit
 from app.api.auth import auth
 from app.api.classes import classes
 from app.api.face_data import face_data
 from app.api.health import health
+from app.api.imports import imports
 from app.api.jobs import jobs
+from app.api.mail import mail
+from app.api.oneroster import oneroster
+from app.api.organisations import organisations
+from app.api.pages import pages
 from app.api.policy import PUBLIC, who_may
+from app.api.single_sign_on import single_sign_on
 from app.api.strict_json import StrictJSON
+from app.api.structure import structure
+from app.api.students import students
+from app.api.users import users
 
 
 def register(app: APIFlask) -> None:
@@ -25,7 +36,25 @@ def register(app: APIFlask) -> None:
     app.before_request(policy.identify)
     app.wsgi_app = aliases.CanonicalPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.url_map.strict_slashes = False
-    for blueprint in (auth, classes, face_data, attendance, jobs, health):
+    for blueprint in (
+        auth,
+        single_sign_on,
+        api_keys,
+        users,
+        students,
+        organisations,
+        oneroster,
+        structure,
+        classes,
+        face_data,
+        attendance,
+        audit,
+        imports,
+        jobs,
+        mail,
+        pages,
+        health,
+    ):
         app.register_blueprint(blueprint, url_prefix="/api")
     _register_pages(app)
 

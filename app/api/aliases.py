@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 ALIASES = (
     # method, the client's spelling, the canonical one
+    ("POST", "/auth/signup", "/auth/register"),
     ("GET", "/auth/me", "/auth/profile"),
+    ("GET", "/auth/verify-token", "/auth/verify"),
     ("GET", "/attendance/session/{id}/attendance", "/attendance/session/{id}/records"),
+    ("POST", "/check-in", "/attendance/check-in"),
     ("GET", "/session/{id}/attendance", "/attendance/session/{id}/records"),
 )
 

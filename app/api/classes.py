@@ -18,8 +18,11 @@ from app.schemas.classes import (
     ClassListIn,
     ClassOut,
     ClassPageOut,
+    EnrolIn,
     JoinCodeOut,
     JoinIn,
+    TeacherIn,
+    UnenrolIn,
 )
 from app.services import classes as service
 from app.services import errors
@@ -31,11 +34,12 @@ classes = APIBlueprint("classes", __name__, tag="Classes")
 
 @classes.post("/classes/create")
 @who_may(STAFF)
+@refuses(errors.NotFound)
 @classes.input(ClassIn)
 @classes.output(ClassOut, status_code=201)
 def create(json_data: ClassIn) -> ClassView:
     """Create a class, and get the join code to read out"""
-    return service.create_class(caller(), json_data.name, json_data.description)
+    return service.create_class(caller(), **json_data.model_dump())
 
 
 @classes.get("/classes/my-classes")
@@ -79,12 +83,53 @@ def leave(class_id: uuid.UUID) -> dict[str, str]:
 
 @classes.put("/classes/<uuid:class_id>/update")
 @who_may(STAFF)
-@refuses(errors.NotYourClass)
+@refuses(errors.NotFound, errors.NotYourClass)
 @classes.input(ClassChangeIn)
 @classes.output(ClassOut)
 def update(class_id: uuid.UUID, json_data: ClassChangeIn) -> ClassView:
     """Change a class's name or description"""
     return service.change_class(caller(), class_id, json_data.changes())
+
+
+@classes.post("/classes/<uuid:class_id>/teachers")
+@who_may(STAFF)
+@refuses(errors.NotYourClass, errors.NotATeacher)
+@classes.input(TeacherIn)
+@classes.output(ClassOut)
+def set_teacher(class_id: uuid.UUID, json_data: TeacherIn) -> ClassView:
+    """Add a teacher to a class, or change their role in it"""
+    return service.set_teacher(caller(), class_id, json_data.teacher_id, json_data.role)
+
+
+@classes.delete("/classes/<uuid:class_id>/teachers/<uuid:teacher_id>")
+@who_may(STAFF)
+@refuses(errors.NotYourClass)
+@classes.output(Message)
+def remove_teacher(class_id: uuid.UUID, teacher_id: uuid.UUID) -> dict[str, str]:
+    """Take a teacher off a class"""
+    service.remove_teacher(caller(), class_id, teacher_id)
+    return {"message": "They do not teach this class any more"}
+
+
+@classes.post("/classes/<uuid:class_id>/students")
+@who_may(STAFF)
+@refuses(errors.NotYourClass, errors.NotAStudent, errors.AlreadyEnrolled, errors.DatesRefused)
+@classes.input(EnrolIn)
+@classes.output(ClassOut, status_code=201)
+def enrol(class_id: uuid.UUID, json_data: EnrolIn) -> ClassView:
+    """Enrol students in a class, from a day on: all of them, or none"""
+    return service.enrol(caller(), class_id, json_data.student_ids, json_data.starts_on, json_data.ends_on)
+
+
+@classes.delete("/classes/<uuid:class_id>/students/<uuid:student_id>")
+@who_may(STAFF)
+@refuses(errors.NotYourClass, errors.NotClassMember, errors.DatesRefused)
+@classes.input(UnenrolIn, location="query")
+@classes.output(Message)
+def unenrol(class_id: uuid.UUID, student_id: uuid.UUID, query_data: UnenrolIn) -> dict[str, str]:
+    """End a student's enrolment; their records stay"""
+    service.unenrol(caller(), class_id, student_id, query_data.ends_on)
+    return {"message": "The enrolment has ended"}
 
 
 @classes.post("/classes/<uuid:class_id>/regenerate-code")

@@ -24,6 +24,7 @@ from app.services.face_data import Enrolled, FaceData
 face_data = APIBlueprint("face_data", __name__, tag="Face data")
 
 ENROLMENT_REFUSALS = (
+    errors.FacesOff,
     errors.ConsentRequired,
     errors.FaceRejected,
     errors.PictureTooLarge,

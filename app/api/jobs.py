@@ -5,16 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_type_hints
 
 from apiflask import APIBlueprint
 from flask import Response, g, json, request
+from pydantic import create_model
 
 from app.api.policy import ANYONE, caller, who_may
 from app.models import Job
 from app.schemas.base import Out
 from app.schemas.jobs import JobOut
 from app.services import jobs as service
+from app.services.caller import Caller
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,23 +26,28 @@ jobs = APIBlueprint("jobs", __name__, tag="Jobs")
 def may_respond_async(schema: type[Out]) -> Callable[[F], F]:
     """Between a route's schemas and its function: with `Prefer: respond-async` it is done as a job.
 
-    schema: the route's own output schema, in which the job keeps the result.
+    schema: the route's own output schema, in which the job keeps the result. What the function takes is kept as JSON
+    until then, and read again by the types it declares.
     """
 
     def decorate(view: F) -> F:
+        takes = get_type_hints(view)
+        takes.pop("return", None)
+        given_to: Any = create_model(view.__name__, **{name: (kind, ...) for name, kind in takes.items()})  # type: ignore[call-overload]
+
         @wraps(view)
         def respond(**given: Any) -> Any:
             if "respond-async" not in request.headers.get("Prefer", ""):
                 return view(**given)
-            known = caller()
+            payload = given_to(**given).model_dump_json(exclude_unset=True).encode()
+            return _accepted(service.start(caller(), str(request.endpoint), payload))
 
-            def work() -> Any:
-                g.caller = known
-                return schema.model_validate(view(**given)).model_dump(mode="json")
+        def as_job(known: Caller, payload: bytes) -> Any:
+            g.caller = known
+            given = dict(given_to.model_validate_json(payload))
+            return schema.model_validate(view(**given)).model_dump(mode="json")
 
-            return _accepted(service.start(known, view.__name__, work))
-
-        respond.responds_async = True  # type: ignore[attr-defined]
+        respond.as_job = as_job  # type: ignore[attr-defined]
         return cast(F, respond)
 
     return decorate

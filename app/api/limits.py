@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
-from flask import Response, request
+from flask import g, json, request
 
 from app.api.policy import caller
 from app.extensions import limiter
+from app.services.sign_in import known_device
+from app.services.text import one_spelling
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def limited(limit: str, by: Callable[[], str], counts: HTTPStatus) -> Callable[[F], F]:
-    """At most so many answers of this status (`10 per minute`) for each `by`; other answers are free."""
+def limited(
+    limit: str, by: Callable[[], str], counts: HTTPStatus, unless: Callable[[], bool] = lambda: False
+) -> Callable[[F], F]:
+    """At most so many answers of this status (`10 per minute`) for each `by`; other answers are free.
+
+    unless: who is not limited so.
+    """
 
     def declare(view: F) -> F:
-        checked = cast(F, limiter.limit(limit, key_func=by, deduct_when=lambda answer: _is(answer, counts))(view))
+        limit_it = limiter.limit(
+            limit, key_func=by, exempt_when=unless, deduct_when=lambda answer: answer.status_code == counts
+        )
+        checked = cast(F, limit_it(view))
         checked.limited = True  # type: ignore[attr-defined]
         return checked
 
     return declare
+
+
+def limited_guessing(view: F) -> F:
+    """Limits on wrong passwords, which stop guessers and let the owners of accounts in.
+
+    Whoever guesses is stopped by address, and by account from wherever they come; a device that was signed in to the
+    account before is counted by itself alone, so that the others' guesses don't keep its owner out.
+    """
+    wrong = HTTPStatus.UNAUTHORIZED
+    view = limited("10 per minute; 100 per hour", by=the_account_on_this_device, counts=wrong)(view)
+    view = limited("50 per hour", by=the_account, counts=wrong, unless=on_a_known_device)(view)
+    return limited("100 per minute; 1000 per hour", by=the_network, counts=wrong, unless=on_a_known_device)(view)
 
 
 def the_caller() -> str:
@@ -30,15 +53,57 @@ def the_caller() -> str:
 
 
 def the_account() -> str:
-    """The account that somebody tries to sign in to, at this address: a guesser elsewhere locks nobody out."""
-    body = request.get_json(silent=True, force=True)
-    email = body.get("email") if isinstance(body, dict) else None
-    return f"{str(email)[:254].strip().lower()} {the_address()}"
+    """The account that somebody tries to get into."""
+    return f"account {_email()}"
+
+
+def the_account_on_this_device() -> str:
+    return f"{_email()} on {_known_device() or the_network()}"
 
 
 def the_address() -> str:
     return request.remote_addr or ""
 
 
-def _is(answer: Response, status: HTTPStatus) -> bool:
-    return answer.status_code == status
+def the_network() -> str:
+    """The address that attempts are counted by: of IPv6 the /64, all of whose 2^64 addresses its holder may use."""
+    try:
+        address = ipaddress.ip_address(the_address())
+    except ValueError:  # a Unix socket has none
+        return the_address()
+    if isinstance(address, ipaddress.IPv4Address) or address.ipv4_mapped:
+        return str(address)
+    return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))
+
+
+def on_a_known_device() -> bool:
+    return _known_device() is not None
+
+
+def device_name() -> str:
+    """What a device calls itself: device_info, or else its User-Agent."""
+    return _sent("device_info") or request.user_agent.string
+
+
+def _known_device() -> str | None:
+    if "known_device" not in g:
+        token = request.headers.get("X-Device-Token") or _sent("device_token")
+        g.known_device = known_device(_email(), token, device_name(), the_address())
+    return cast("str | None", g.known_device)
+
+
+def _sent(field: str) -> str:
+    """A field of the body, before it is known to be what it should be."""
+    body = request.get_json(silent=True, force=True)
+    value = body.get(field) if isinstance(body, dict) else None
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    return text[:1000].replace("\0", "").encode(errors="ignore").decode()  # what no database can keep
+
+
+def _email() -> str:
+    """The address as it is kept: another spelling of it would be counted by itself, and give as many guesses again."""
+    sent = _sent("email")
+    try:
+        return one_spelling(sent)
+    except ValueError:  # nobody has it
+        return sent

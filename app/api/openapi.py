@@ -14,8 +14,8 @@ from apiflask import APIFlask
 from app.api.policy import PUBLIC
 from app.api.problems import DETAILS
 from app.api.uploads import MULTIPART
-from app.schemas.faces import Upload
 from app.schemas.problem import Problem
+from app.schemas.uploads import Upload
 from app.services import errors
 from app.services.errors import Refusal
 
@@ -80,7 +80,7 @@ def _complete_operation(operation: Operation, view: Any) -> None:
         operation["security"] = [{"access_token": []}]
         operation["x-roles"] = sorted(policy)
         refusals += [*SIGNED_IN, errors.RoleNotAllowed]
-    if getattr(view, "responds_async", False):
+    if hasattr(view, "as_job"):
         operation["parameters"] = [*operation["parameters"], PREFER]
         operation["responses"]["202"] = ACCEPTED
     for parameter in operation["parameters"]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import flask_jwt_extended
@@ -16,8 +17,10 @@ from flask import current_app, g, request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 
 from app.models import Role
+from app.services import audit
+from app.services.api_keys import PREFIX, caller_of_key
 from app.services.caller import Caller
-from app.services.errors import NotFound, RoleNotAllowed, TokenExpired, TokenInvalid, Unauthenticated
+from app.services.errors import NotFound, RoleNotAllowed, ScopeMissing, TokenExpired, TokenInvalid, Unauthenticated
 from app.services.sign_in import caller_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +30,8 @@ PUBLIC: Policy = frozenset()
 """Nobody has to be signed in."""
 ANYONE = frozenset(Role)
 STAFF = frozenset({Role.TEACHER, Role.ADMIN, Role.SUPER_ADMIN})
+ADMIN = frozenset({Role.ADMIN, Role.SUPER_ADMIN})
+SUPER_ADMIN = frozenset({Role.SUPER_ADMIN})
 STUDENT = frozenset({Role.STUDENT})
 
 
@@ -55,20 +60,39 @@ def policy_of(endpoint: str) -> Policy:
 
 def identify() -> None:
     """Before every request: who is calling, and may they?"""
+    agent, reason = request.user_agent.string, request.headers.get("X-Reason")
+    audit.act(audit.Actor(None, request.remote_addr, agent[:255], g.request_id, reason and reason[:500]))
     if request.endpoint is None:  # no such route, or method: answered as that
         return
     policy = policy_of(request.endpoint)
     if policy == PUBLIC or request.method == "OPTIONS":
         return
-    g.caller = caller_of(_sign_in_id())
+    g.caller = _caller()
+    audit.act(replace(audit.actor(), user_id=g.caller.user_id))
     if g.caller.role not in policy:
         raise RoleNotAllowed
+    if g.caller.scopes is not None:
+        _require_scope(g.caller.scopes)
 
 
 def caller() -> Caller:
     """Who is calling; a route that is not PUBLIC has somebody."""
     known: Caller = g.caller
     return known
+
+
+def _caller() -> Caller:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip().startswith(PREFIX):
+        return caller_of_key(token.strip(), request.remote_addr or "")
+    return caller_of(_sign_in_id())
+
+
+def _require_scope(scopes: frozenset[str]) -> None:
+    """An API key was given rights by resource (a blueprint's name), to read and to write."""
+    right = f"{request.blueprint}:{'read' if request.method in {'GET', 'HEAD'} else 'write'}"
+    if right not in scopes:
+        raise ScopeMissing(f"This API key was not given the right {right}")
 
 
 def _sign_in_id() -> uuid.UUID:

@@ -1,4 +1,4 @@
-"""Pictures come as JSON or as multipart/form-data: both are read as the same fields."""
+"""Files come as JSON or as multipart/form-data: both are read as the same fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
 from pydantic import BaseModel, ValidationError
 
-from app.schemas.faces import Upload
+from app.schemas.uploads import Upload
 
 MULTIPART = "multipart/form-data"
 

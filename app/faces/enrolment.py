@@ -31,11 +31,17 @@ def only_face(analysis: Analysis) -> Face:
         raise SeveralFaces(f"{len(faces)} faces were found: be alone in the picture")
     face = faces[0]
     if face.box.width < LEAST_WIDTH:
-        raise FaceTooSmall(f"The face is {face.box.width} pixels wide, and {LEAST_WIDTH} are needed: come closer")
+        raise FaceTooSmall(
+            f"The face is {face.box.width} pixels wide, and {LEAST_WIDTH} are needed: come closer",
+            figure=face.box.width,
+            limit=LEAST_WIDTH,
+        )
     if face.sharpness < LEAST_SHARPNESS:
         raise FaceTooBlurred(
             f"The face is blurred (sharpness {int(face.sharpness)}, and {LEAST_SHARPNESS:.0f} is needed): "
-            "hold still, clean the lens, find more light"
+            "hold still, clean the lens, find more light",
+            figure=face.sharpness,
+            limit=LEAST_SHARPNESS,
         )
     return face
 

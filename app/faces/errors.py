@@ -4,13 +4,17 @@ from __future__ import annotations
 
 
 class FaceRefused(Exception):
-    """A picture that cannot be used, with a stable code and a sentence for the person who sent it."""
+    """A picture that cannot be used, with a stable code and a sentence for the person who sent it.
+
+    figures: what was measured (`figure`) and what it should have been (`limit`), where there is such a thing.
+    """
 
     code = "face_refused"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, **figures: float) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.figures = figures
 
 
 class NotAPicture(FaceRefused):
@@ -42,4 +46,4 @@ class FacesBusy(Exception):
 
 
 class FacesUnavailable(Exception):
-    """The processes that read pictures died twice over the same ones."""
+    """The processes that read pictures died twice over the same ones, or are being stopped."""

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from app.faces.types import Encodings
 
@@ -37,6 +36,8 @@ def match(faces: Encodings, templates: Encodings, owners: NDArray[np.intp], tole
     faces: shape (f, 128). templates: shape (t, 128), several a person. owners: shape (t,), each template's person,
     as an index from 0. tolerance: encodings further apart are of two people.
     """
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - large, and what reads pictures loads this module
+
     if not len(faces) or not len(templates):
         return [Match("unknown") for _ in faces]
     by_person = np.full((len(faces), int(owners.max()) + 1), np.inf)

@@ -8,8 +8,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable
 from app.faces.types import Analysis
@@ -34,7 +35,7 @@ class FacePool:
 
         Raises:
             FacesBusy: too many pictures are waiting.
-            FacesUnavailable: the processes died, and again at a second try.
+            FacesUnavailable: the processes died, and again at a second try; or the pool is closed meanwhile.
         """
         with self._lock:
             if self._waiting + len(pictures) > self._workers * WAITING_PER_WORKER:
@@ -62,9 +63,9 @@ class FacePool:
             executor.shutdown(cancel_futures=True)
 
     def _analyse(self, pictures: Sequence[bytes], progress: Progress) -> list[Result]:
-        executor, results = self._started(), list[Result]()
+        executor, futures, results = self._started(), list[Future[Analysis]](), list[Result]()
         try:
-            futures = [executor.submit(_analyse, picture) for picture in pictures]
+            futures.extend(self._submit(executor, picture) for picture in pictures)
             for done, future in enumerate(futures, 1):
                 results.append(self._result(future))
                 progress(done, len(pictures))
@@ -73,6 +74,12 @@ class FacePool:
                 if self._executor is executor:
                     self._executor = None
             raise
+        finally:
+            # Pictures nobody wants any more, since `progress` failed, keep their places until they are read. They are
+            # not cancelled: a process that dies while there are cancelled ones hangs every other call in Python 3.11.
+            for future in futures:
+                with suppress(CancelledError):
+                    future.exception()
         return results
 
     def _started(self) -> ProcessPoolExecutor:
@@ -84,11 +91,22 @@ class FacePool:
             return self._executor
 
     @staticmethod
+    def _submit(executor: ProcessPoolExecutor, picture: bytes) -> Future[Analysis]:
+        try:
+            return executor.submit(_analyse, picture)
+        except BrokenProcessPool:
+            raise
+        except RuntimeError as closed:
+            raise FacesUnavailable from closed
+
+    @staticmethod
     def _result(future: Future[Analysis]) -> Result:
         try:
             return future.result()
         except FaceRefused as refused:
             return refused
+        except CancelledError as closed:
+            raise FacesUnavailable from closed
 
 
 def _begin() -> None:

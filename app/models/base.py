@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, Dialect, ForeignKey, MetaData, TypeDecorator
 from sqlalchemy.dialects.mysql import DATETIME
@@ -12,6 +12,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
 from app import clock
+
+SECRET = {"audit": "secret"}
+"""A column whose changes the audit log knows of, but not their values."""
+NOISE = {"audit": "noise"}
+"""A column that changes too often to be worth an entry."""
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -39,6 +44,11 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+def _now() -> datetime:
+    """The clock as it is when a row is made, not when this file was read: a test may have set it."""
+    return clock.now()
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -56,8 +66,14 @@ class Base(DeclarativeBase):
         "mysql_collate": "utf8mb4_bin",
     }
 
+    audited: ClassVar[bool] = True
+    """Whether each change is kept in the audit log."""
+
+    erased_with: ClassVar[tuple[str, ...]] = ()
+    """Columns that name people with whom a row is erased; what others have none of stays, so that counts stay true."""
+
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-2)
-    created_at: Mapped[datetime] = mapped_column(default=clock.now, sort_order=9)
+    created_at: Mapped[datetime] = mapped_column(default=_now, sort_order=9)
 
 
 class Tenant:

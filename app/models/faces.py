@@ -14,6 +14,7 @@ class Consent(Tenant, Base):
     """One decision, never changed: the latest counts."""
 
     __tablename__ = "consents"
+    erased_with = ("user_id",)
     __table_args__ = table_args(Index(None, "organisation_id", "user_id"))
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
@@ -24,6 +25,7 @@ class Consent(Tenant, Base):
 
 class FaceTemplate(Tenant, Base):
     __tablename__ = "face_templates"
+    erased_with = ("user_id",)
     __table_args__ = table_args(Index(None, "organisation_id", "user_id"))
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import email_validator
 from annotated_types import GroupedMetadata
 from pydantic import (
     AfterValidator,
@@ -21,10 +20,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from app.models.people import NAME_LENGTH, split_name
 from app.services.paging import Paging
-
-for name in ("local", "test"):  # schools have mail inside their own network
-    email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(name)
+from app.services.text import one_spelling, without_control_characters
 
 
 class SortBy(GroupedMetadata):
@@ -68,6 +66,13 @@ class In(BaseModel):
         return {spellings.get(key, key): value for key, value in data.items()}
 
 
+class Changes(In):
+    """Only what is sent is changed: beside a body's schema, whose required fields get a default that is never used."""
+
+    def changes(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+
 class Out(BaseModel):
     """What the server answers, read off a row or a service's view."""
 
@@ -99,16 +104,10 @@ class PageIn(In):
         return Paging(self.page, self.per_page, self.sort)
 
 
-def _email(value: str) -> str:
-    """The address in its one spelling: lower case, composed characters."""
-    found = email_validator.validate_email(value.strip(), check_deliverability=False, globally_deliverable=False)
-    return found.normalized.lower()
-
-
-def _no_control_characters(value: str) -> str:
-    if any(ord(c) < 32 and c not in "\n\r\t" for c in value):  # noqa: PLR2004 - the space
-        raise ValueError("must not contain control characters")
-    return value
+def _of_names(name: str) -> str:
+    if max(map(len, split_name(name).values())) > NAME_LENGTH:
+        raise ValueError(f"must not have a first or last name of more than {NAME_LENGTH} characters")
+    return name
 
 
 @dataclass(frozen=True)
@@ -120,11 +119,12 @@ class Text(GroupedMetadata):
 
     def __iter__(self) -> Iterator[Any]:
         yield from StringConstraints(strip_whitespace=True, min_length=self.shortest, max_length=self.longest)
-        yield AfterValidator(_no_control_characters)
+        yield AfterValidator(without_control_characters)
 
 
-Name = Annotated[str, Text(100, 1)]
+Name = Annotated[str, Text(NAME_LENGTH, 1)]
 Title = Annotated[str, Text(200, 1)]
-Email = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_email)]
+FullName = Annotated[str, Text(200, 1), AfterValidator(_of_names)]
+Email = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"}), AfterValidator(one_spelling)]
 Password = Annotated[str, Field(min_length=1, max_length=1024, json_schema_extra={"format": "password"})]
 Figure = Annotated[float, AfterValidator(lambda figure: round(figure, 4))]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from app.schemas.base import In, Out, PageIn, PageOut, SortBy, Text, Title
+from app.models import TeacherRole
+from app.schemas.base import Changes, In, Out, PageIn, PageOut, SortBy, Text, Title
 from app.services.classes import JOIN_CODE_LENGTH
 
 
@@ -23,16 +24,12 @@ def _join_code(value: str) -> str:
 class ClassIn(In):
     name: Title = Field(examples=["Mathematics 7b"])
     description: Annotated[str, Text(2000)] = Field("", examples=["Room 12"])
+    subject_id: uuid.UUID | None = None
+    term_id: uuid.UUID | None = None
 
 
-class ClassChangeIn(In):
-    """Only what is sent is changed."""
-
+class ClassChangeIn(Changes, ClassIn):
     name: Title = Field(default_factory=str, examples=["Mathematics 7b"])
-    description: Annotated[str, Text(2000)] = Field("", examples=["Room 14"])
-
-    def changes(self) -> dict[str, Any]:
-        return self.model_dump(exclude_unset=True)
 
 
 class JoinIn(In):
@@ -55,12 +52,36 @@ class StudentOut(Out):
     email: str | None = Field(examples=["ada@example.org"])
 
 
+class TeacherOut(Out):
+    id: uuid.UUID
+    name: str = Field(examples=["Mary Somerville"])
+    role: TeacherRole = Field(examples=["lead"])
+
+
+class TeacherIn(In):
+    teacher_id: uuid.UUID
+    role: TeacherRole = Field(TeacherRole.ASSISTANT, examples=["assistant"])
+
+
+class EnrolIn(In):
+    student_ids: list[uuid.UUID] = Field(min_length=1, max_length=500)
+    starts_on: date | None = Field(None, description="By default today", examples=["2026-03-02"])
+    ends_on: date | None = Field(None, description="From this day on they are not expected", examples=["2026-07-01"])
+
+
+class UnenrolIn(In):
+    ends_on: date | None = Field(None, description="By default today", examples=["2026-07-01"])
+
+
 class ClassOut(Out):
     id: uuid.UUID
     name: str = Field(examples=["Mathematics 7b"])
     description: str = Field(examples=["Room 12"])
-    teacher_id: uuid.UUID
+    subject_id: uuid.UUID | None
+    term_id: uuid.UUID | None
+    teacher_id: uuid.UUID | None = Field(description="Of the lead teacher")
     teacher_name: str = Field(examples=["Mary Somerville"])
+    teachers: list[TeacherOut]
     student_count: int = Field(examples=[28])
     session_count: int = Field(examples=[3])
     join_code: str | None = Field(description="For those who teach the class", examples=["K7PX2M"])

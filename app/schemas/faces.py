@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
-from werkzeug.datastructures import FileStorage
+from pydantic import Field, StrictBool, WithJsonSchema
 
 from app.schemas.base import Figure, In, Out
 from app.schemas.classes import StudentOut
+from app.schemas.uploads import FileBytes, Upload
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
-def _picture(value: Any) -> bytes:
-    """The picture's bytes: an uploaded file's, or those of a data URL or bare base64.
-
-    What is not base64 is kept as it is: the face engine then says that it is no picture.
-    """
-    if isinstance(value, FileStorage):
-        return bytes(value.read())
-    if not isinstance(value, str):
-        raise ValueError("send the picture as a data URL, as base64, or as a file")  # noqa: TRY004 - pydantic's way
-    _, _, encoded = value.rpartition(",") if value.startswith("data:") else ("", "", value)
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return value.encode()
-
-
 Picture = Annotated[
-    bytes,
-    BeforeValidator(_picture),
+    FileBytes,
     WithJsonSchema({"type": "string", "description": "JPEG, PNG or WebP as a data URL or base64", "examples": [PIXEL]}),
 ]
-
-
-class Upload(In):
-    """A body with pictures: JSON, or multipart/form-data with each picture as a file."""
 
 
 class PictureIn(Upload):

@@ -24,7 +24,7 @@ class JobProblemOut(Out):
 
 class JobOut(Out):
     id: uuid.UUID
-    kind: str = Field(examples=["recognise_faces"])
+    kind: str = Field(description="The call", examples=["attendance.recognise_faces"])
     status: JobStatus = Field(examples=["running"])
     done: int = Field(description="Steps done", examples=[3])
     total: int = Field(description="Steps in all; 0 while unknown", examples=[10])

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from app.models import Status
-from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Title
+from app.models import Source, Status, Verification
+from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text, Title
 from app.schemas.classes import StudentOut
+from app.services.decision import Fix
+from app.services.sessions import Days, SessionStatus
+
+Latitude = Annotated[float, Field(strict=True, description="In degrees", examples=[38.7223])]
+Longitude = Annotated[float, Field(strict=True, description="In degrees", examples=[-9.1393])]
 
 
 class SessionIn(In):
@@ -19,6 +24,84 @@ class SessionIn(In):
     session_date: date | None = Field(
         None, description="By default today in the organisation's time zone", examples=["2026-03-12"]
     )
+
+
+class TimedSessionIn(In):
+    """Times without an offset are in the organisation's time zone."""
+
+    session_name: Title = Field(examples=["Lecture 7"])
+    description: Annotated[str, Text(2000)] = Field("", examples=["Lecture hall A"])
+    class_id: uuid.UUID | None = Field(None, description="Without one, everybody of the organisation may check in")
+    start_time: datetime = Field(examples=["2026-03-12T09:00:00"])
+    end_time: datetime = Field(examples=["2026-03-12T10:30:00"])
+    location_lat: Latitude | None = None
+    location_lon: Longitude | None = None
+    location_radius: Annotated[int, Field(strict=True, ge=5, le=100_000)] | None = Field(
+        None, description="In metres; by default the organisation's", examples=[100]
+    )
+
+    @model_validator(mode="after")
+    def sensible(self) -> Self:
+        if (self.location_lat is None) != (self.location_lon is None):
+            raise ValueError("location_lat and location_lon belong together")
+        if not 1900 < self.start_time.year < 9000 or not 1900 < self.end_time.year < 9000:  # noqa: PLR2004 - any zone
+            raise ValueError("these times lie too far away")
+        return self
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "class_id": self.class_id,
+            "name": self.session_name,
+            "description": self.description,
+            "starts_at": self.start_time,
+            "ends_at": self.end_time,
+            "latitude": self.location_lat,
+            "longitude": self.location_lon,
+            "radius": self.location_radius,
+        }
+
+
+class DaysIn(PageIn):
+    start_date: date | None = Field(None, examples=["2026-03-01"])
+    end_date: date | None = Field(None, description="This day too", examples=["2026-03-31"])
+    sort: Annotated[list[str], SortBy("session_date", "marked_at")] = Field(default_factory=lambda: ["-session_date"])
+
+    @property
+    def days(self) -> Days:
+        return Days(self.start_date, self.end_date)
+
+
+class TimedSessionListIn(DaysIn):
+    status: SessionStatus | None = Field(None, examples=["active"])
+    sort: Annotated[list[str], SortBy("session_date", "starts_at", "name")] = Field(
+        default_factory=lambda: ["-session_date"]
+    )
+
+
+class ActiveListIn(PageIn):
+    sort: Annotated[list[str], SortBy("starts_at")] = Field(default_factory=lambda: ["starts_at"])
+
+
+class PositionIn(In):
+    """Where the phone says that it is; sent where the session checks it."""
+
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    accuracy: Annotated[float, Field(strict=True)] | None = Field(
+        None, description="In metres, as the phone says", examples=[12]
+    )
+
+    @property
+    def fix(self) -> Fix | None:
+        return None if self.lat is None or self.lon is None else Fix(self.lat, self.lon, self.accuracy)
+
+
+class CheckInIn(PositionIn):
+    session_id: uuid.UUID
+
+
+class CheckOutIn(PositionIn):
+    record_id: uuid.UUID
 
 
 class SessionListIn(PageIn):
@@ -51,9 +134,17 @@ class CountsOut(Out):
 
 class SessionOut(Out):
     id: uuid.UUID
-    class_id: uuid.UUID
+    class_id: uuid.UUID | None
     session_name: str = Field(examples=["Fractions"])
+    description: str
     session_date: date = Field(examples=["2026-03-12"])
+    status: SessionStatus = Field(examples=["active"])
+    start_time: datetime | None
+    end_time: datetime | None
+    location_lat: float | None
+    location_lon: float | None
+    location_radius: int | None = Field(description="In metres")
+    closed_at: datetime | None
     created_at: datetime
     counts: CountsOut
 
@@ -66,14 +157,39 @@ class RecordOut(Out):
     id: uuid.UUID
     session_id: uuid.UUID
     student: StudentOut
+    session_name: str = Field(examples=["Fractions"])
+    session_date: date
     status: Status = Field(examples=["present"])
+    source: Source = Field(description="By hand, or by checking in", examples=["check_in"])
+    verification_status: Verification = Field(examples=["verified"])
+    check_in_time: datetime | None
+    check_out_time: datetime | None
+    forgot_to_check_out: bool = Field(description="Then check_out_time is the session's end")
+    minutes: Figure | None = Field(description="From check-in to check-out", examples=[88.5])
+    distance: Figure | None = Field(description="From the session's place when checking in, in metres", examples=[17.4])
     marked_at: datetime
     marked_by_id: uuid.UUID
+
+
+class HistoryOut(PageOut):
+    items: list[RecordOut]
 
 
 class RecordPageOut(PageOut):
     items: list[RecordOut]
     counts: CountsOut | None = Field(description="Of the whole session, for those who teach its class")
+
+
+class SessionReportOut(Out):
+    session: SessionOut
+    counts: CountsOut
+    rates: dict[str, Figure | None] = Field(description="Share of each status among those expected")
+    records: RecordPageOut
+
+
+class ClosingOut(Out):
+    absent: list[StudentOut] = Field(description="Who would be absent, at most a thousand of them")
+    not_checked_out: int = Field(description="How many would be checked out at the session's end", examples=[0])
 
 
 class RefusedOut(Out):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import date
@@ -13,24 +14,37 @@ from app import clock
 from app.extensions import db
 from app.models import Base, Role, Tenant
 from app.services.errors import NotFound
+from app.services.organisation_settings import OrganisationSettings
 
 T = TypeVar("T", bound=Base)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A signed-in person. Every query for an organisation's rows starts at `rows`, `change` or `remove`."""
+    """Who asks: a signed-in person, or a script with a person's API key.
+
+    Every query for an organisation's rows starts at `rows`, `change` or `remove`.
+    """
 
     user_id: uuid.UUID
     organisation_id: uuid.UUID
     role: Role
     time_zone: str
-    sign_in_id: uuid.UUID
+    settings: OrganisationSettings
+    sign_in_id: uuid.UUID | None = None
+    """None with an API key."""
+    scopes: frozenset[str] | None = None
+    """What an API key may do; None for a person, who may do all that their role may."""
 
     @property
     def administers(self) -> bool:
         """Whether the whole organisation is theirs to see and change."""
         return self.role in {Role.ADMIN, Role.SUPER_ADMIN}
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether all the organisation's students are theirs to see."""
+        return self.administers or self.role == Role.TEACHER
 
     @property
     def today(self) -> date:
@@ -54,8 +68,13 @@ class Caller:
         """
         row: T | None = db.session.scalar(self.rows(model).where(model.id == id_))
         if row is None:
-            raise NotFound(f"There is no {model.__name__.lower()} with this id")
+            raise NotFound(f"There is no {_words(model.__name__)} with this id")
         return row
+
+    def require(self, model: type[Base], id_: uuid.UUID | None) -> None:
+        """That a row which another is to refer to is the organisation's. Raises NotFound; None refers to nothing."""
+        if id_ is not None:
+            self.get(model, id_)
 
     def owns(self, model: type[Any]) -> ColumnElement[bool]:
         """The condition that keeps a query to the organisation: `rows` has it for its model, a join adds its own."""
@@ -63,3 +82,7 @@ class Caller:
             raise TypeError(f"{model.__name__} belongs to no organisation")
         owned: ColumnElement[bool] = model.organisation_id == self.organisation_id
         return owned
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()

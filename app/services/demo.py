@@ -13,8 +13,9 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Base, Class, Enrolment, Organisation, Record, Role, Session, Status, User
+from app.models import Base, Class, ClassTeacher, Enrolment, Organisation, Record, Role, Session, Status, User
 from app.services.classes import draw_join_code
+from app.services.installation import OPEN
 from app.services.passwords import hash_password
 from app.services.transaction import transaction
 
@@ -69,7 +70,7 @@ def make() -> list[str]:
 
 def _make(plan: Plan, password_hash: str) -> None:
     chance = Random(plan.name)  # noqa: S311 - the same people every time is what is wanted
-    organisation = Organisation(name=plan.name, time_zone=plan.time_zone, registration_roles=["student", "teacher"])
+    organisation = Organisation(name=plan.name, time_zone=plan.time_zone, settings=OPEN)
     db.session.add(organisation)
     db.session.flush()
     own = {"organisation_id": organisation.id}
@@ -80,8 +81,9 @@ def _make(plan: Plan, password_hash: str) -> None:
     today = clock.today(plan.time_zone)
     days = [day for day in _days_before(today, WEEKS) if day.weekday() in plan.days]
     for number, (name, teacher) in enumerate(zip(plan.classes, teachers, strict=True)):
-        room = {"id": uuid7(), **own, "name": name, "description": "", "teacher_id": teacher["id"]}
-        _insert(Class, [room | {"join_code": draw_join_code()}])
+        room = {"id": uuid7(), **own, "name": name, "description": "", "join_code": draw_join_code()}
+        _insert(Class, [room])
+        _insert(ClassTeacher, [{"id": uuid7(), **own, "class_id": room["id"], "teacher_id": teacher["id"]}])
         of_class = students[number * plan.students_per_class :][: plan.students_per_class]
         enrolled = {**own, "class_id": room["id"], "starts_on": days[0]}
         _insert(Enrolment, [enrolled | {"id": uuid7(), "student_id": student["id"]} for student in of_class])

@@ -42,12 +42,44 @@ class WrongCredentials(Refusal):
     status, code, title = 401, "wrong_credentials", "Unknown email or wrong password"
 
 
+class RefreshReused(Refusal):
+    status, code, title = 401, "refresh_token_reused", "This refresh token was used before: sign in again"
+
+
+class SecondFactorRequired(Refusal):
+    status, code, title = 403, "second_factor_required", "Send the code of your authenticator app as well"
+
+
+class WrongCode(Refusal):
+    status, code, title = 401, "wrong_code", "This code is not right, or was used before"
+
+
+class SecondFactorExists(Refusal):
+    status, code, title = 409, "second_factor_exists", "The second factor is on: turn it off first"
+
+
+class LinkInvalid(Refusal):
+    status, code, title = 400, "link_invalid", "This link was used, replaced or has expired: ask for a new one"
+
+
+class EmailUnconfirmed(Refusal):
+    status, code, title = 403, "email_unconfirmed", "Follow the link in the mail that was sent to you first"
+
+
+class OrganisationInactive(Refusal):
+    status, code, title = 403, "organisation_inactive", "This organisation is deactivated"
+
+
+class ScopeMissing(Refusal):
+    status, code, title = 403, "scope_missing", "This API key was not given this right"
+
+
 class WrongPassword(Refusal):
     status, code, title = 400, "wrong_password", "The current password is not right"
 
 
 class WeakPassword(Refusal):
-    status, code, title = 422, "weak_password", "The password is too short"
+    status, code, title = 422, "weak_password", "The password is too easy to guess"
 
 
 class AccountSuspended(Refusal):
@@ -56,6 +88,14 @@ class AccountSuspended(Refusal):
 
 class RoleNotAllowed(Refusal):
     status, code, title = 403, "role_not_allowed", "Your role does not allow this"
+
+
+class AlreadySetUp(Refusal):
+    status, code, title = 409, "already_set_up", "Rollcall is set up already: sign in"
+
+
+class WrongSetupCode(Refusal):
+    status, code, title = 403, "wrong_setup_code", "This is not the code that the server shows where it was started"
 
 
 class RegistrationRefused(Refusal):
@@ -68,6 +108,70 @@ class NotFound(Refusal):
 
 class EmailTaken(Refusal):
     status, code, title = 409, "email_taken", "Somebody has registered with this email address"
+
+
+class RollNumberTaken(Refusal):
+    status, code, title = 409, "roll_number_taken", "Another student has this roll number"
+
+
+class NameTaken(Refusal):
+    status, code, title = 409, "name_taken", "There is one with this name or code already"
+
+
+class InUse(Refusal):
+    status, code, title = 409, "in_use", "Something still refers to this: change that first"
+
+
+class MissingFields(Refusal):
+    status, code, title = 400, "missing_fields", "Some fields are missing: see errors"
+
+
+class RoleNotGiven(Refusal):
+    status, code, title = 403, "role_not_given", "You may not give or change this role"
+
+
+class LastAdmin(Refusal):
+    status, code, title = 409, "last_admin", "This is the organisation's last administrator"
+
+
+class NotAStudent(Refusal):
+    status, code, title = 409, "not_a_student", "Only students can be enrolled"
+
+
+class DatesRefused(Refusal):
+    status, code, title = 400, "dates_refused", "The end must come after the beginning"
+
+
+class NotATeacher(Refusal):
+    status, code, title = 409, "not_a_teacher", "Only teachers and administrators can teach"
+
+
+class SettingsRefused(Refusal):
+    status, code, title = 422, "invalid_input", "Some settings make no sense together: see errors"
+
+
+class UnreadableFile(Refusal):
+    status, code, title = 400, "unreadable_file", "This file cannot be read"
+
+
+class AddressRefused(Refusal):
+    status, code, title = 400, "address_refused", "Nothing can be fetched from this address"
+
+
+class SingleSignOnFailed(Refusal):
+    status, code, title = 400, "single_sign_on_failed", "Signing in with your organisation did not work: begin again"
+
+
+class ProviderUnavailable(Refusal):
+    status, code, title = 503, "provider_unavailable", "Your organisation's sign-in does not answer: try again later"
+
+
+class ChangedMeanwhile(Refusal):
+    status, code, title = 409, "changed_meanwhile", "Somebody saved one of these at the same moment: send it again"
+
+
+class RowsRefused(Refusal):
+    status, code, title = 422, "rows_refused", "Some rows are wrong, so nothing was saved: see rows"
 
 
 class UnknownJoinCode(Refusal):
@@ -86,8 +190,40 @@ class NotClassMember(Refusal):
     status, code, title = 403, "not_class_member", "You are not in this class"
 
 
+class MarksRefused(Refusal):
+    status, code, title = 422, "marks_refused", "Some marks are wrong, so nothing was saved: see errors"
+
+
+class NotYourSubject(Refusal):
+    status, code, title = 403, "not_your_subject", "Only the subject's teacher or an administrator may do this"
+
+
+class NotYourSession(Refusal):
+    status, code, title = 403, "not_your_session", "Only who made this session, or an administrator, may do this"
+
+
+class CheckInRefused(Refusal):
+    status, code, title = 403, "check_in_refused", "You cannot check in here now"
+
+
+class AlreadyCheckedIn(Refusal):
+    status, code, title = 409, "already_checked_in", "You have checked in already"
+
+
+class NotCheckedIn(Refusal):
+    status, code, title = 409, "not_checked_in", "Check in first"
+
+
+class AlreadyCheckedOut(Refusal):
+    status, code, title = 409, "already_checked_out", "You have checked out already"
+
+
 class ConsentRequired(Refusal):
     status, code, title = 403, "consent_required", "Read and accept the consent to face recognition first"
+
+
+class FacesOff(Refusal):
+    status, code, title = 403, "faces_off", "This organisation does not use face recognition"
 
 
 class FaceRejected(Refusal):
@@ -120,6 +256,14 @@ class JobsBusy(Refusal):
 
 class JobInterrupted(Refusal):
     status, code, title = 503, "job_interrupted", "The server was stopped before the job was done: send it again"
+
+
+class NotResendable(Refusal):
+    status, code, title = 409, "not_resendable", "Only mail that failed, or may not have been sent, can be sent again"
+
+
+class NoEmailAddress(Refusal):
+    status, code, title = 409, "no_email_address", "Your account has no email address"
 
 
 class UnexpectedFailure(Refusal):

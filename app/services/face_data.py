@@ -56,6 +56,7 @@ def enrol(caller: Caller, pictures: Sequence[bytes]) -> Enrolled:
     """Store a template of the caller's face from each picture: of all, or of none.
 
     Raises:
+        FacesOff: the organisation does not use face recognition.
         ConsentRequired: the caller has not consented.
         TooManyTemplates: more would be stored than the installation allows.
         FaceRejected, PictureTooLarge: a picture cannot be used; says which, and why.
@@ -63,11 +64,23 @@ def enrol(caller: Caller, pictures: Sequence[bytes]) -> Enrolled:
         FaceOfAnother: somebody else has enrolled this face.
         FacesBusy: too many pictures are waiting.
     """
+    require_faces(caller)
     require_consent(caller)
     _require_room(_stored(caller), len(pictures))
     release()
     faces = [_only_face(index, analysis) for index, analysis in enumerate(analyse(pictures))]
     return _store(caller, faces)
+
+
+def require_faces(caller: Caller) -> None:
+    """Raises FacesOff where the organisation does not use face recognition."""
+    if not caller.settings.faces.enabled:
+        raise errors.FacesOff
+
+
+def tolerance(caller: Caller) -> float:
+    """The largest distance of two encodings of one person."""
+    return caller.settings.faces.tolerance or settings().face_tolerance
 
 
 def analyse(pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None) -> list[Analysis]:
@@ -113,7 +126,7 @@ def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
     _require_room(len(before), len(faces))
     encodings = np.stack([face.encoding for face in faces])
     own = np.stack([*encodings, *(unseal(template.encoding) for template in before)])
-    if different_people(own, settings().face_tolerance):
+    if different_people(own, tolerance(caller)):
         raise errors.DifferentPeople
     _require_nobody_else(caller, encodings)
     templates = [
@@ -167,6 +180,6 @@ def _only_face(index: int, analysis: Analysis) -> Face:
 
 def _rejected(index: int, refused: FaceRefused) -> errors.Refusal:
     kind = errors.PictureTooLarge if isinstance(refused, PictureTooLarge) else errors.FaceRejected
-    rejected = kind(refused.detail, image=index, errors={f"images.{index}": [refused.detail]})
+    rejected = kind(refused.detail, image=index, errors={f"images.{index}": [refused.detail]}, **refused.figures)
     rejected.code = refused.code
     return rejected

@@ -1,4 +1,4 @@
-"""Passwords: kept as bcrypt, of any length and script."""
+"""Passwords: kept as bcrypt, of any length and script, and hard to guess."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import unicodedata
 from functools import cache
 
 import bcrypt
+from zxcvbn import zxcvbn
 
 from app.extensions import settings
 from app.services.errors import WeakPassword
+
+JUDGED = 72
+"""zxcvbn's time grows with the square of the length; what is longer is judged by its beginning."""
 
 
 def hash_password(password: str) -> str:
@@ -18,12 +22,22 @@ def hash_password(password: str) -> str:
     return bcrypt.hashpw(_digest(password), bcrypt.gensalt(settings().bcrypt_rounds)).decode()
 
 
-def require_strong(password: str, field: str) -> None:
-    """Raises WeakPassword, naming the field, when the password is shorter than the installation allows."""
-    least = settings().password_min_length
-    if len(password) < least:
-        message = f"The password needs at least {least} characters"
-        raise WeakPassword(message, errors={field: [message]})
+def require_strong(password: str, field: str, *personal: str) -> None:
+    """Raises WeakPassword, naming the field, when a password is too short or too easy to guess.
+
+    personal: what a guesser who knows the person tries first, such as their name and email.
+    Source: D. Wheeler, zxcvbn: Low-Budget Password Strength Estimation (USENIX Security 2016).
+    """
+    if len(password) < settings().password_min_length:
+        _refuse(field, f"The password needs at least {settings().password_min_length} characters")
+    judged = zxcvbn(password[:JUDGED], [word for word in personal if word], max_length=JUDGED)
+    if judged["score"] < settings().password_min_score:
+        said = judged["feedback"]["warning"] or "This password is easy to guess"
+        _refuse(field, " ".join([f"{said.rstrip('.')}.", *judged["feedback"]["suggestions"]]))
+
+
+def _refuse(field: str, message: str) -> None:
+    raise WeakPassword(message, errors={field: [message]})
 
 
 def is_password(password: str, kept: str | None) -> bool:

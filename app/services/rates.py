@@ -14,6 +14,7 @@ class Counts:
     """How many people were expected, and how many of them have which status; the others have no record yet."""
 
     expected: int
+    late_weight: float = 1.0
     present: int = 0
     late: int = 0
     absent: int = 0
@@ -21,8 +22,8 @@ class Counts:
     leave: int = 0
 
     @classmethod
-    def of(cls, expected: int, by_status: Mapping[Status, int]) -> Self:
-        return cls(expected, **{status.value: by_status.get(status, 0) for status in Status})
+    def of(cls, expected: int, by_status: Mapping[Status, int], late_weight: float) -> Self:
+        return cls(expected, late_weight, **{status.value: by_status.get(status, 0) for status in Status})
 
     @property
     def unmarked(self) -> int:
@@ -33,7 +34,7 @@ class Counts:
         return attendance_rate(self)
 
 
-def attendance_rate(counts: Counts, late_weight: float = 1.0) -> float | None:
+def attendance_rate(counts: Counts) -> float | None:
     """(present + late x late_weight) / (expected - excused - leave), from 0 to 1; None when nobody was expected."""
     expected = counts.expected - counts.excused - counts.leave
-    return (counts.present + counts.late * late_weight) / expected if expected > 0 else None
+    return (counts.present + counts.late * counts.late_weight) / expected if expected > 0 else None

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.extensions import db, settings
+from app.extensions import db
 from app.faces import Analysis, Box, Match, match
 from app.models import FaceTemplate, User
 from app.services.caller import Caller
-from app.services.classes import current_students, taught_class
-from app.services.face_data import analyse
+from app.services.classes import taught_class
+from app.services.enrolments import current_students
+from app.services.face_data import analyse, require_faces, tolerance
 from app.services.face_vault import unseal
 from app.services.jobs import report
 from app.services.transaction import release
@@ -66,9 +67,11 @@ def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) ->
     A student recognised on one picture is not uncertain because of another.
 
     Raises:
+        FacesOff: the organisation does not use face recognition.
         NotFound, NotYourClass: as `taught_class`.
         FaceRejected, PictureTooLarge, FacesBusy: as `face_data.analyse`.
     """
+    require_faces(caller)
     taught_class(caller, class_id)
     students = db.session.scalars(current_students(caller, class_id)).all()
     place = {student.id: index for index, student in enumerate(students)}
@@ -83,7 +86,7 @@ def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) ->
     images = []
     for analysis in analyse(pictures, report):
         faces = np.stack([f.encoding for f in analysis.faces]) if analysis.faces else np.empty((0, 128), np.float32)
-        matches = match(faces, templates, owners, settings().face_tolerance)
+        matches = match(faces, templates, owners, tolerance(caller))
         images.append(_image(analysis, matches, students))
     return _summary(class_id, images, students, {t.user_id for t in kept})
 

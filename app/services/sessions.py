@@ -6,42 +6,149 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func, or_, select, union
+from sqlalchemy import and_, func, or_, select, true, union
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Enrolment, Record, Session, Status, User, UserStatus
+from app.models import (
+    ClassTeacher,
+    Enrolment,
+    Record,
+    Role,
+    Session,
+    Source,
+    Status,
+    Subject,
+    User,
+    UserStatus,
+    Verification,
+)
 from app.services.caller import Caller
-from app.services.classes import current_students, member_class, taught_class, teaches
+from app.services.classes import member_class, taught_class, teaches
+from app.services.enrolments import current_students, enrolled_on
+from app.services.errors import DatesRefused, NotFound, NotYourSession
 from app.services.paging import Page, Paging, paginate
 from app.services.rates import Counts
+from app.services.students import visible_students
 from app.services.transaction import insert_missing, transaction
 
 THERE = (Status.PRESENT, Status.LATE)
+COUNTED = (Role.STUDENT, Role.EMPLOYEE)
+"""Whom a session of the whole organisation expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """From one day to another, both included; None: open."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def condition(self, day: Any) -> Any:
+        return and_(
+            true() if self.first is None else day >= self.first, true() if self.last is None else day <= self.last
+        )
+
+
+class SessionStatus(StrEnum):
+    SCHEDULED = "scheduled"
+    ACTIVE = "active"
+    ENDED = "ended"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    id: uuid.UUID
-    class_id: uuid.UUID
-    session_name: str
-    session_date: date
-    created_at: datetime
+    row: Session
     counts: Counts
+    time_zone: str
+
+    @property
+    def session_name(self) -> str:
+        return self.row.name
+
+    @property
+    def start_time(self) -> datetime | None:
+        return self.row.starts_at
+
+    @property
+    def end_time(self) -> datetime | None:
+        return self.row.ends_at
+
+    @property
+    def location_lat(self) -> float | None:
+        return self.row.latitude
+
+    @property
+    def location_lon(self) -> float | None:
+        return self.row.longitude
+
+    @property
+    def location_radius(self) -> int | None:
+        return self.row.radius
+
+    @property
+    def status(self) -> SessionStatus:
+        """By the time, unless it was closed; one without times is on for its day."""
+        if self.row.closed_at:
+            return SessionStatus.CLOSED
+        now = clock.now()
+        if self.row.starts_at and self.row.ends_at:
+            begins, ends = self.row.starts_at, self.row.ends_at
+            return _status(now, begins, ends)
+        today = clock.today(self.time_zone)
+        return _status(today, self.row.session_date, self.row.session_date)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+
+def _status(now: Any, begins: Any, ends: Any) -> SessionStatus:
+    if now < begins:
+        return SessionStatus.SCHEDULED
+    return SessionStatus.ACTIVE if now <= ends else SessionStatus.ENDED
 
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
-    id: uuid.UUID
-    session_id: uuid.UUID
+    row: Record
     student: User
-    status: Status
-    marked_at: datetime
-    marked_by_id: uuid.UUID
+    session: Session
+
+    @property
+    def verification_status(self) -> Verification:
+        return self.row.verification
+
+    @property
+    def check_in_time(self) -> datetime | None:
+        return self.row.checked_in_at
+
+    @property
+    def check_out_time(self) -> datetime | None:
+        return self.row.checked_out_at
+
+    @property
+    def minutes(self) -> float | None:
+        """From check-in to check-out."""
+        begun, ended = self.row.checked_in_at, self.row.checked_out_at
+        return (ended - begun).total_seconds() / 60 if begun and ended else None
+
+    @property
+    def session_name(self) -> str:
+        return self.session.name
+
+    @property
+    def session_date(self) -> date:
+        return self.session.session_date
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +156,17 @@ class SessionRecords(Page[RecordView]):
     """A page of a session's records; the counts are of the whole session, and for its teachers only."""
 
     counts: Counts | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    session: SessionView
+    rates: dict[str, float | None]
+    records: SessionRecords
+
+    @property
+    def counts(self) -> Counts:
+        return self.session.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +184,109 @@ class Marking:
     refused: Sequence[Refused]
 
 
+def manages(caller: Caller, session: Session) -> bool:
+    """Whether the caller takes this session's attendance: a teacher of its class, or who made it without one."""
+    if session.class_id is not None:
+        return teaches(caller, session.class_id)
+    if session.subject_id is not None and teaches_subject(caller, session.subject_id):
+        return True
+    return caller.administers or session.created_by_id == caller.user_id
+
+
+def teaches_subject(caller: Caller, subject_id: uuid.UUID) -> bool:
+    """Its teacher, or any where it has none; and administrators."""
+    teacher_id = caller.get(Subject, subject_id).teacher_id
+    return caller.administers or (caller.role == Role.TEACHER and teacher_id in {None, caller.user_id})
+
+
+def managed_session(caller: Caller, session_id: uuid.UUID) -> Session:
+    """Raises NotFound, NotYourClass or NotYourSession."""
+    session = caller.get(Session, session_id)
+    if session.class_id is not None:
+        taught_class(caller, session.class_id)
+    elif not manages(caller, session):
+        raise NotYourSession
+    return session
+
+
 @transaction
-def create_session(caller: Caller, class_id: uuid.UUID, name: str, session_date: date | None) -> SessionView:
-    """A session of the class, by default today where the organisation is. Raises as `taught_class`."""
-    taught_class(caller, class_id)
+def create_session(
+    caller: Caller, class_id: uuid.UUID | None, name: str, session_date: date | None = None, **values: Any
+) -> SessionView:
+    """A session of a class, or without one of the whole organisation.
+
+    session_date: by default that of its start, or else today, where the organisation is.
+    values: description, starts_at and ends_at (naive ones are the organisation's), latitude, longitude and radius.
+
+    Raises:
+        NotFound, NotYourClass: as `taught_class`.
+        DatesRefused: it would end before it starts.
+    """
+    if class_id is not None:
+        taught_class(caller, class_id)
+    zone = ZoneInfo(caller.time_zone)
+    for edge in ("starts_at", "ends_at"):
+        if (moment := values.get(edge)) and moment.tzinfo is None:
+            values[edge] = moment.replace(tzinfo=zone)
+    starts_at, ends_at = values.get("starts_at"), values.get("ends_at")
+    if starts_at and ends_at and ends_at <= starts_at:
+        raise DatesRefused
+    started_on = starts_at.astimezone(zone).date() if starts_at else caller.today
     row = Session(
         organisation_id=caller.organisation_id,
         class_id=class_id,
         name=name,
-        session_date=session_date or caller.today,
+        session_date=session_date or started_on,
         created_by_id=caller.user_id,
+        **values,
     )
+    if row.latitude is not None and row.radius is None:
+        row.radius = caller.settings.geofence.radius
     db.session.add(row)
     db.session.flush()
-    return _view(row, session_counts(caller, [row])[row.id])
+    return views(caller, [row])[0]
+
+
+def list_sessions(caller: Caller, status: SessionStatus | None, days: Days, paging: Paging) -> Page[SessionView]:
+    """The sessions that the caller manages: an administrator's are all of the organisation."""
+    now = clock.now()
+    query = caller.rows(Session).where(days.condition(Session.session_date))
+    if not caller.administers:
+        taught = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
+        query = query.where(or_(Session.class_id.in_(taught), Session.created_by_id == caller.user_id))
+    if status:
+        is_closed = Session.closed_at.is_not(None)
+        query = query.where(is_closed if status == SessionStatus.CLOSED else ~is_closed)
+    if status == SessionStatus.SCHEDULED:
+        query = query.where(or_(Session.starts_at > now, _untimed(Session.session_date > caller.today)))
+    elif status == SessionStatus.ENDED:
+        query = query.where(or_(Session.ends_at < now, _untimed(Session.session_date < caller.today)))
+    elif status == SessionStatus.ACTIVE:
+        running = and_(Session.starts_at <= now, Session.ends_at >= now)
+        query = query.where(or_(running, _untimed(Session.session_date == caller.today)))
+    columns = {"id": Session.id, "session_date": Session.session_date, "name": Session.name,
+               "starts_at": Session.starts_at}  # fmt: skip
+    page = paginate(query, paging, columns)
+    return page.of(views(caller, page.items))
+
+
+def _untimed(condition: Any) -> Any:
+    return and_(Session.starts_at.is_(None), condition)
+
+
+def active_sessions(caller: Caller, paging: Paging) -> Page[SessionView]:
+    """The sessions in which one can check in now; a student's are those that they may attend."""
+    opens = clock.now() + timedelta(minutes=caller.settings.opens_before)
+    query = caller.rows(Session).where(Session.starts_at <= opens, Session.ends_at >= clock.now())
+    query = query.where(Session.closed_at.is_(None))
+    if caller.role == Role.STUDENT:
+        enrolled = caller.rows(Enrolment, Enrolment.class_id).where(
+            Enrolment.student_id == caller.user_id, enrolled_on(Session.session_date)
+        )
+        mine = enrolled.where(Enrolment.class_id == Session.class_id).correlate(Session).exists()
+        query = query.where(or_(Session.class_id.is_(None), mine))
+    page = paginate(query, paging, {"id": Session.id, "starts_at": Session.starts_at})
+    return page.of(views(caller, page.items))
 
 
 def sessions_of_class(caller: Caller, class_id: uuid.UUID, paging: Paging) -> Page[SessionView]:
@@ -90,8 +297,7 @@ def sessions_of_class(caller: Caller, class_id: uuid.UUID, paging: Paging) -> Pa
         paging,
         {"id": Session.id, "session_date": Session.session_date, "name": Session.name},
     )
-    counts = session_counts(caller, page.items)
-    return page.of([_view(row, counts[row.id]) for row in page.items])
+    return page.of(views(caller, page.items))
 
 
 @transaction
@@ -105,8 +311,7 @@ def mark_present(caller: Caller, session_id: uuid.UUID, student_ids: Sequence[uu
         NotFound: there is no such session.
         NotYourClass: it is another teacher's.
     """
-    session = caller.get(Session, session_id)
-    taught_class(caller, session.class_id)
+    session = managed_session(caller, session_id)
     wanted = set(student_ids)
     known = wanted & _markable(caller, session, wanted)
     newly = _record_present(caller, session, sorted(known))
@@ -128,6 +333,8 @@ def _record_present(caller: Caller, session: Session, student_ids: Sequence[uuid
             "session_id": session.id,
             "student_id": student_id,
             "status": Status.PRESENT,
+            "source": Source.MANUAL,
+            "verification": Verification.VERIFIED,
             "marked_at": now,
             "marked_by_id": caller.user_id,
         }
@@ -140,7 +347,7 @@ def _record_present(caller: Caller, session: Session, student_ids: Sequence[uuid
     corrected = db.session.execute(
         caller.change(Record)
         .where(of_these, Record.status.not_in(THERE))
-        .values(status=Status.PRESENT, marked_at=now, marked_by_id=caller.user_id)
+        .values(status=Status.PRESENT, source=Source.MANUAL, marked_at=now, marked_by_id=caller.user_id)
         .execution_options(synchronize_session=False)
     )
     return inserted + int(corrected.rowcount)  # type: ignore[attr-defined]
@@ -148,9 +355,12 @@ def _record_present(caller: Caller, session: Session, student_ids: Sequence[uuid
 
 def _markable(caller: Caller, session: Session, student_ids: set[uuid.UUID]) -> set[uuid.UUID]:
     """Those of the ids who are in the class now, or were on the session's day."""
+    if session.class_id is None:
+        everybody = caller.rows(User, User.id).where(User.role.in_(COUNTED), User.status == UserStatus.ACTIVE)
+        return {*db.session.scalars(everybody.where(User.id.in_(student_ids)))}
     now = current_students(caller, session.class_id, User.id).order_by(None)
     then = caller.rows(Enrolment, Enrolment.student_id).where(
-        Enrolment.class_id == session.class_id, _enrolled_on(session.session_date)
+        Enrolment.class_id == session.class_id, enrolled_on(session.session_date)
     )
     return {
         *db.session.scalars(now.where(User.id.in_(student_ids))),
@@ -166,24 +376,23 @@ def records_of_session(caller: Caller, session_id: uuid.UUID, paging: Paging) ->
         NotClassMember: the caller is not in its class.
     """
     session = caller.get(Session, session_id)
-    row = member_class(caller, session.class_id)
+    if session.class_id is not None:
+        member_class(caller, session.class_id)
+    is_teacher = manages(caller, session)
     query = (
         caller.rows(Record, Record, User)
         .join(User, User.id == Record.student_id)
         .where(Record.session_id == session_id)
     )
-    if not teaches(caller, row):
+    if not is_teacher:
         query = query.where(Record.student_id == caller.user_id)
     page = paginate(
         query,
         paging,
         {"id": Record.id, "last_name": User.last_name, "first_name": User.first_name, "marked_at": Record.marked_at},
     )
-    records = [
-        RecordView(record.id, session_id, student, record.status, record.marked_at, record.marked_by_id)
-        for record, student in page.items
-    ]
-    counts = session_counts(caller, [session])[session.id] if teaches(caller, row) else None
+    records = [RecordView(record, student, session) for record, student in page.items]
+    counts = session_counts(caller, [session])[session.id] if is_teacher else None
     return SessionRecords(records, page.page, page.per_page, page.total, counts)
 
 
@@ -201,25 +410,68 @@ def session_counts(caller: Caller, sessions: Sequence[Session]) -> dict[uuid.UUI
     ):
         by_status[session_id][status] = count
     expected = dict(db.session.execute(_expected(caller, ids)).all())
-    return {id_: Counts.of(expected.get(id_, 0), by_status[id_]) for id_ in ids}
+    late_weight = caller.settings.late_weight
+    return {id_: Counts.of(expected.get(id_, 0), by_status[id_], late_weight) for id_ in ids}
 
 
-def _view(row: Session, counts: Counts) -> SessionView:
-    return SessionView(row.id, row.class_id, row.name, row.session_date, row.created_at, counts)
+def views(caller: Caller, rows: Sequence[Session]) -> list[SessionView]:
+    """Sessions with their counts, in a fixed number of statements."""
+    counts = session_counts(caller, rows)
+    return [SessionView(row, counts[row.id], caller.time_zone) for row in rows]
+
+
+def report(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionReport:
+    """A session's counts, the share of each status among those expected, and its records.
+
+    Raises NotFound, NotYourClass or NotYourSession.
+    """
+    session = managed_session(caller, session_id)
+    view = views(caller, [session])[0]
+    expected = view.counts.expected
+    shares = {status.value: getattr(view.counts, status.value) / expected if expected else None for status in Status}
+    return SessionReport(view, shares, records_of_session(caller, session_id, paging))
+
+
+def history(caller: Caller, user_id: uuid.UUID, days: Days, paging: Paging) -> Page[RecordView]:
+    """A person's records: for staff, for themselves, and for their parents.
+
+    Raises:
+        NotFound: there is no such person, or they are not the caller's to see.
+    """
+    user = caller.get(User, user_id)
+    theirs = user_id == caller.user_id or caller.is_staff
+    if not theirs and db.session.scalar(visible_students(caller, User.id).where(User.id == user_id)) is None:
+        raise NotFound("There is no user with this id")
+    query = (
+        caller.rows(Record, Record, Session)
+        .join(Session, Session.id == Record.session_id)
+        .where(Record.student_id == user_id, days.condition(Session.session_date))
+    )
+    columns = {"id": Record.id, "session_date": Session.session_date, "marked_at": Record.marked_at}
+    page = paginate(query, paging, columns)
+    return page.of([RecordView(record, user, session) for record, session in page.items])
 
 
 def _expected(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
+    people = expected_people(caller, session_ids)
+    return select(people.c.session_id, func.count()).group_by(people.c.session_id)
+
+
+def expected_people(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
+    """Subquery of session_id and student_id: who is expected in these sessions, or has a record anyway."""
     enrolled = (
         caller.rows(Session, Session.id.label("session_id"), Enrolment.student_id)
         .join(Enrolment, Enrolment.class_id == Session.class_id)
         .join(User, User.id == Enrolment.student_id)
-        .where(Session.id.in_(session_ids), caller.owns(Enrolment), _enrolled_on(Session.session_date))
-        .where(User.status == UserStatus.ACTIVE)
+        .where(Session.id.in_(session_ids), caller.owns(Enrolment), enrolled_on(Session.session_date))
+        .where(or_(User.inactive_on.is_(None), User.inactive_on > Session.session_date))
+    )
+    everybody = (
+        caller.rows(Session, Session.id.label("session_id"), User.id)
+        .join(User, User.organisation_id == Session.organisation_id)
+        .where(Session.id.in_(session_ids), Session.class_id.is_(None), Session.subject_id.is_(None))
+        .where(User.role.in_(COUNTED))
+        .where(or_(User.inactive_on.is_(None), User.inactive_on > Session.session_date))
     )
     recorded = caller.rows(Record, Record.session_id, Record.student_id).where(Record.session_id.in_(session_ids))
-    people = union(enrolled, recorded).subquery()
-    return select(people.c.session_id, func.count()).group_by(people.c.session_id)
-
-
-def _enrolled_on(day: Any) -> Any:
-    return and_(Enrolment.starts_on <= day, or_(Enrolment.ends_on.is_(None), Enrolment.ends_on > day))
+    return union(enrolled, everybody, recorded).subquery()

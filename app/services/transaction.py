@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Insert, Table
+from sqlalchemy import CursorResult, Delete, Insert, Table, Update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -17,6 +17,7 @@ from app.models import Base
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 ATTEMPTS = 5
 DEADLOCKS = {"40001", "40P01", 1205, 1213}
@@ -29,7 +30,7 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
     """Run a service as one transaction: all of it is saved, or nothing.
 
     When the database ends it to resolve a deadlock, it is run again from the start, so a service must not do anything
-    that cannot be undone (mail, files) before it returns.
+    that cannot be undone (files) before it returns; `afterwards` is for that.
     """
 
     @wraps(service)
@@ -38,10 +39,10 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
             raise RuntimeError(f"{service.__name__} owns its transaction: it cannot be part of another")
         for attempt in range(1, ATTEMPTS + 1):
             release()  # ends what the look-up of the caller read, so that writing can begin by locking
-            db.session.info["writing"] = True
+            db.session.info.update(writing=True, afterwards={})
             try:
                 db.session.connection(execution_options={"write": True})
-                result = service(*args, **kwargs)
+                result = service(*map(_own, args), **{name: _own(value) for name, value in kwargs.items()})
                 db.session.commit()
             except DBAPIError as error:
                 db.session.rollback()
@@ -53,17 +54,55 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
                 db.session.rollback()
                 raise
             else:
-                return result
+                break
             finally:
                 db.session.info["writing"] = False
-        raise AssertionError
+        _do_afterwards()
+        return result
 
     return run
+
+
+def _own(value: Any) -> Any:
+    """Each attempt's own values: a service takes them apart, and would have the next attempt save the rest only."""
+    return dict(value) if isinstance(value, dict) else value
+
+
+def afterwards(action: Callable[[], None]) -> None:
+    """Within a transaction: do this, once, when all of it is saved; if it is not, never.
+
+    That it fails is no error of who caused it, and is logged: something else has to make up for it.
+
+    Raises:
+        RuntimeError: there is no transaction.
+    """
+    if not db.session.info.get("writing"):
+        raise RuntimeError("outside of a transaction nothing comes afterwards")
+    db.session.info["afterwards"][action] = None
+
+
+def _do_afterwards() -> None:
+    for action in db.session.info.pop("afterwards"):
+        try:
+            action()
+        except Exception:
+            log.exception("%s failed after the transaction", action.__name__)
 
 
 def release() -> None:
     """End reading and give the connection back, before work that takes long; what was read stays readable."""
     db.session.close()
+
+
+def changed(statement: Update | Delete) -> int:
+    """Execute it; how many rows met its condition."""
+    return cast(CursorResult[Any], db.session.execute(statement)).rowcount
+
+
+def some_at_once(values: Iterable[T], most: int = 10_000) -> Iterator[list[T]]:
+    """The different values, as many at once as a statement takes: PostgreSQL 65,535 of all kinds."""
+    wanted = list(dict.fromkeys(values))
+    return (wanted[start : start + most] for start in range(0, len(wanted), most))
 
 
 def insert_missing(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from app import clock
 from app.extensions import db
-from app.models import Organisation, Record, Status, User, UserStatus
+from app.models import Organisation, Record, Role, Status
 from tests.conftest import Cast
 from tests.factories import PASSWORD
 from tests.pictures import astronaut, data_url, encode, grace_hopper, group, variation
@@ -213,10 +213,7 @@ def test_only_the_classs_students_are_candidates(room: Classroom, cast: Cast) ->
 
 def test_a_suspended_student_is_neither_expected_nor_a_candidate(room: Classroom, cast: Cast) -> None:
     enrol(room.students["Eileen"], [encode(astronaut())])
-    with cast.app.app_context():
-        suspended = update(User).where(User.id == room.students["Eileen"].id).values(status=UserStatus.SUSPENDED)
-        db.session.execute(suspended)
-        db.session.commit()
+    cast.person(Role.ADMIN).post(f"/api/admin/users/{room.students['Eileen'].id}/suspend", {})
     seen = room.recognise(encode(astronaut())).json
     assert (seen["unknown"], names(seen["not_seen"])) == (1, {"Ada", "Grace"})
     assert records(room, room.session())["counts"]["expected"] == 2

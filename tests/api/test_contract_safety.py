@@ -9,18 +9,20 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import booleans
 from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from app import create_app
 from app.extensions import limiter
+from app.models import Role
 from app.services import installation
-from tests.conftest import Cast, settings_for
+from tests.conftest import Cast, Nowhere, settings_for
 from tests.story import Classroom
 
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Any:
     app = create_app(settings_for(tmp_path_factory.mktemp("contract"), face_workers=1))
+    app.extensions["backend"] = Nowhere()
     with app.app_context():
         installation.prepare()
     yield app
@@ -35,7 +37,7 @@ def documented(application: Any) -> Any:
 RULES = [positive_data_acceptance]
 """What a rule refuses (a short password, a picture without a face) may well fit the schema."""
 EXAMPLES = settings(
-    max_examples=40,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     database=None,
@@ -53,10 +55,12 @@ def test_every_answer_is_as_documented(application: Any, documented: Any) -> Non
 
 
 def check(cast: Cast, operation: Any, mode: GenerationMode) -> None:
-    """Call it as a teacher and as a student of a class, with ids made up and with ids that there are."""
+    """Call it as an administrator, and a teacher and a student of a class; with ids made up and ids that there are."""
     room = Classroom.open(cast)
     student, ids = room.join("Ada"), {"class_id": room.id, "session_id": room.session()}
-    headers = [{"Authorization": f"Bearer {person.token}"} for person in (room.teacher, student)]
+    headers = [
+        {"Authorization": f"Bearer {person.token}"} for person in (cast.person(Role.ADMIN), room.teacher, student)
+    ]
 
     @EXAMPLES
     @given(case=operation.as_strategy(generation_mode=mode), real=booleans())
@@ -66,6 +70,8 @@ def check(cast: Cast, operation: Any, mode: GenerationMode) -> None:
                 if isinstance(place, dict):
                     place.update({name: ids[name] for name in place.keys() & ids.keys()})
         for header in headers:
-            case.call_and_validate(headers=header, excluded_checks=RULES)
+            # a query is text: of which type a value was is lost on the way, so a wrong one may fit after all
+            excluded = RULES if operation.body else [*RULES, negative_data_rejection]
+            case.call_and_validate(headers=header, excluded_checks=excluded)
 
     answers_as_documented()

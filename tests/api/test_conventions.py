@@ -114,7 +114,7 @@ def test_a_request_larger_than_the_server_takes_is_413(tmp_path: Any, cast: Cast
 def test_an_unexpected_failure_is_logged_and_tells_nothing(
     teacher: Person, monkeypatch: pytest.MonkeyPatch, lines: io.StringIO
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret of the house")
 
     monkeypatch.setattr(classes, "create_class", fail)
@@ -126,7 +126,7 @@ def test_an_unexpected_failure_is_logged_and_tells_nothing(
 
 
 def test_half_of_a_failed_call_is_never_saved(teacher: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(classes, "_read", fail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zlib
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from app.extensions import db, settings
+from app.faces import FacePool
 from app.models import Consent, FaceTemplate
 from app.services.face_vault import unseal
 from tests.conftest import Cast, Person
@@ -143,6 +145,18 @@ def test_a_picture_that_cannot_be_used_is_refused_with_the_reason(
     assert (answer.json["image"], kept(cast)) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("picture", "limit"), [(small(astronaut()), 80), (grace_hopper().filter(ImageFilter.GaussianBlur(4)), 15)]
+)
+def test_a_face_that_would_not_be_recognised_is_refused_with_its_figure_and_the_limit(
+    eileen: Person, picture: Image.Image, limit: float
+) -> None:
+    answer = upload(eileen, encode(picture)).json
+    assert answer["limit"] == limit
+    assert 0 < answer["figure"] < limit
+    assert f" {int(answer['figure'])}" in answer["detail"]
+
+
 def rotated(person: Image.Image) -> bytes:
     """As a phone writes it: pixels on their side, and a note which way is up."""
     exif = Image.Exif()
@@ -206,6 +220,16 @@ def test_only_so_many_pictures_are_stored(cast: Cast, eileen: Person) -> None:
     assert (answer.status_code, answer.json["code"], answer.json["most"]) == (409, "too_many_templates", 7)
     assert enrol(eileen, pictures[6:]).json["stored"] == 7
     assert kept(cast) == 7
+
+
+def test_who_enrols_while_the_server_stops_is_asked_to_try_again(
+    cast: Cast, eileen: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = ProcessPoolExecutor(1)
+    stopped.shutdown()
+    monkeypatch.setattr(FacePool, "_started", lambda _: stopped)
+    answer = upload(eileen, encode(astronaut()))
+    assert (answer.status_code, answer.json["code"], kept(cast)) == (503, "faces_busy", 0)
 
 
 @pytest.mark.parametrize("images", [[], ["x"], ["x"] * 8])

@@ -92,7 +92,7 @@ def test_the_contracts_calls_are_all_there(document: Any) -> None:
 
 
 CONTRACT = """\
-POST /api/auth/signup
+POST /api/auth/register
 POST /api/auth/login
 GET /api/auth/profile
 PUT /api/auth/profile

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
@@ -83,6 +85,23 @@ def test_a_face_blurred_by_a_fiftieth_of_its_width_is_refused_with_its_sharpness
 def test_the_sharpness_that_is_too_little_never_reads_like_the_one_needed() -> None:
     with pytest.raises(FaceTooBlurred, match="sharpness 14, and 15"):
         only_face(picture_of(face(sharpness=14.9)))
+
+
+@pytest.mark.parametrize(
+    ("refused", "figures"),
+    [
+        (face(width=LEAST_WIDTH - 1), {"figure": LEAST_WIDTH - 1, "limit": LEAST_WIDTH}),
+        (face(sharpness=LEAST_SHARPNESS - 0.5), {"figure": LEAST_SHARPNESS - 0.5, "limit": LEAST_SHARPNESS}),
+    ],
+    ids=["small", "blurred"],
+)
+def test_what_was_missed_and_by_how_much_crosses_from_process_to_process(
+    refused: Face, figures: dict[str, float]
+) -> None:
+    with pytest.raises(FaceRefused) as caught:
+        only_face(picture_of(refused))
+    arrived = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - its own
+    assert (type(arrived), arrived.detail, arrived.figures) == (type(caught.value), caught.value.detail, figures)
 
 
 @pytest.mark.parametrize(

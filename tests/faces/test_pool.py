@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -25,6 +26,7 @@ from tests.faces.test_pictures import png_header
 from tests.pictures import WALL, encode
 
 DEADLINE = 20
+ROOT = Path(__file__).resolve().parents[2]
 SERVER = """
 import multiprocessing, sys
 from app.faces import FacePool
@@ -85,6 +87,12 @@ def test_no_process_is_started_before_the_first_picture() -> None:
         assert readers.analyse([]) == []
 
 
+def test_what_reads_pictures_loads_dlib_and_neither_scipy_nor_the_server() -> None:
+    script = "import sys, app.faces.pool, app.faces.engine; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert {"dlib", "scipy", "flask", "sqlalchemy"}.intersection(told.stdout.split()) == {"dlib"}
+
+
 def test_no_process_is_left_after_closing() -> None:
     with opened(2) as (readers, processes):
         readers.analyse([b""] * 4)
@@ -92,6 +100,27 @@ def test_no_process_is_left_after_closing() -> None:
         readers.close()
         assert processes() == []
         readers.close()
+
+
+def test_calls_at_work_when_it_is_closed_are_told_that_no_more_is_read(slow_picture: bytes) -> None:
+    with opened(1) as (readers, _), ThreadPoolExecutor(1) as thread:
+        begun = threading.Event()
+        answer = thread.submit(readers.analyse, [b"text", *[slow_picture] * 6], lambda _done, _total: begun.set())
+        assert begun.wait(DEADLINE)
+        readers.close()
+        with pytest.raises(FacesUnavailable):
+            answer.result(DEADLINE)
+
+
+def test_a_call_that_is_handing_over_its_pictures_when_it_is_closed_is_told_so_too() -> None:
+    class ClosedBetween(list[bytes]):
+        def __iter__(self) -> Iterator[bytes]:
+            yield self[0]
+            readers.close()
+            yield self[1]
+
+    with opened(1) as (readers, _), pytest.raises(FacesUnavailable):
+        readers.analyse(ClosedBetween([b"text", b"text"]))
 
 
 def test_processes_killed_between_pictures_are_replaced() -> None:
@@ -160,14 +189,34 @@ def test_pictures_are_turned_away_while_too_many_wait_and_only_then(
         assert len(readers.analyse([b"text", b"text"])) == 2
 
 
+def test_pictures_keep_their_places_until_they_are_read_though_the_progress_fails(
+    slow_picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[Future[Any]] = []
+    submit = ProcessPoolExecutor.submit
+
+    def noted(*work: Any) -> Future[Any]:
+        submitted.append(submit(*work))
+        return submitted[-1]
+
+    def fail(_done: int, _total: int) -> None:
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", noted)
+    with opened(1) as (readers, _):
+        with pytest.raises(OSError, match="database"):
+            readers.analyse([b"text", slow_picture], fail)
+        assert [future.done() for future in submitted] == [True, True]
+        assert len(readers.analyse([b"text"] * pool.WAITING_PER_WORKER)) == pool.WAITING_PER_WORKER
+
+
 def test_processes_die_with_a_server_that_is_killed(tmp_path: Path) -> None:
     """They have its output open, so its end is reached when all of them are dead."""
     script = tmp_path / "server.py"
     script.write_text(SERVER)
-    root = Path(__file__).resolve().parents[2]
     server = subprocess.Popen(
         [sys.executable, str(script)],
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

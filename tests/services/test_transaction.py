@@ -63,3 +63,19 @@ def test_a_transaction_inside_another_is_a_programming_error(cast: Cast) -> None
         with pytest.raises(RuntimeError, match="owns its transaction"):
             outer()
         assert failing(0, DEADLOCKS[0])() == "saved"
+
+
+@pytest.mark.parametrize("how", ["by place", "by name"])
+def test_who_is_tried_again_is_given_the_same_values(cast: Cast, how: str) -> None:
+    left = iter([True])
+
+    @transaction
+    def service(values: dict[str, Any]) -> Any:
+        taken = values.pop("status")
+        if next(left, False):
+            raise OperationalError("INSERT", {}, DEADLOCKS[0])
+        return taken
+
+    given = {"status": "suspended"}
+    with cast.app.app_context():
+        assert (service(given) if how == "by place" else service(values=given)) == "suspended"

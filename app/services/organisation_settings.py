@@ -1,0 +1,139 @@
+"""What each organisation decides for itself. Every setting has a default and says what it means; the OpenAPI document
+and the README's table come from here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+
+from app.models import Organisation, Role
+
+Domain = Annotated[
+    str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[\w-]+(\.[\w-]+)+$", max_length=253)
+]
+RegistrableRole = Literal[Role.TEACHER, Role.STUDENT, Role.EMPLOYEE, Role.PARENT]
+
+
+WHOLE = "whole"
+"""The context in which settings are all there: only then can be told whether they make sense together."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Registration(_Part):
+    rule: Literal["open", "domain", "invitation", "closed"] = Field(
+        "invitation",
+        description="Who may register. open: everybody; domain: who confirms an email address of one of `domains`; "
+        "invitation: only who was invited; closed: nobody, not even by invitation: administrators make accounts",
+    )
+    domains: list[Domain] = Field([], max_length=100, description="For the rule domain", examples=[["school.example"]])
+    roles: list[RegistrableRole] = Field(
+        [Role.STUDENT], description="Roles to register with; nobody becomes an administrator by registering"
+    )
+
+    @model_validator(mode="after")
+    def domains_for_their_rule(self, info: ValidationInfo) -> Self:
+        if info.context == WHOLE and self.rule == "domain" and not self.domains:
+            raise ValueError("the rule domain needs at least one of domains")
+        return self
+
+
+class Geofence(_Part):
+    latitude: float | None = Field(
+        None, strict=True, ge=-90, le=90, description="Of sessions that name no place, in degrees"
+    )
+    longitude: float | None = Field(None, strict=True, ge=-180, le=180, description="In degrees")
+    radius: int = Field(100, strict=True, ge=5, le=100_000, description="In metres, of sessions that name none")
+    max_accuracy: int = Field(
+        100,
+        strict=True,
+        ge=1,
+        le=10_000,
+        description="In metres: a position that is less accurate than this is refused",
+    )
+
+    @model_validator(mode="after")
+    def both_or_none(self, info: ValidationInfo) -> Self:
+        if info.context == WHOLE and (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude belong together")
+        return self
+
+
+class FacePolicy(_Part):
+    enabled: bool = Field(True, strict=True, description="Whether faces may be enrolled and recognised at all")
+    tolerance: float | None = Field(
+        None,
+        strict=True,
+        gt=0,
+        le=0.6,
+        description="Encodings further apart are of two people; null: the installation's",
+    )
+    keep_pictures_days: int = Field(
+        0, strict=True, ge=0, le=365, description="How long pictures of a room are kept; 0: not at all"
+    )
+
+
+class Retention(_Part):
+    """In days, after which it is deleted."""
+
+    sign_ins: int = Field(90, strict=True, ge=1, le=3650, description="Ended sign-ins, with their device and address")
+    mails: int = Field(90, strict=True, ge=1, le=3650, description="Sent and failed mails, with their addresses")
+    locations: int = Field(90, strict=True, ge=1, le=3650, description="Where people tried to check in")
+    faces: int = Field(1095, strict=True, ge=1, le=1095, description="Face templates, at the latest")
+
+
+class MailSender(_Part):
+    name: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\r\n]*$")] | None = Field(
+        None, description="Shown as the sender of mails; by default the organisation's name", examples=["Front office"]
+    )
+    reply_to: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
+        None, description="Where answers go", examples=["office@school.example"]
+    )
+
+
+class OrganisationSettings(_Part):
+    opens_before: int = Field(
+        15, strict=True, ge=0, le=1440, description="Check-in opens so many minutes before a session"
+    )
+    grace: int = Field(
+        10, strict=True, ge=0, le=1440, description="So many minutes after the start one is present, then late"
+    )
+    close_after: int = Field(
+        15,
+        strict=True,
+        ge=0,
+        le=1440,
+        description="So many minutes after its end a session closes; who is unmarked is absent",
+    )
+    late_weight: float = Field(
+        1.0, strict=True, ge=0, le=1, description="What being late counts in the attendance rate"
+    )
+    low_attendance: float = Field(0.75, strict=True, ge=0, le=1, description="A rate below this is low")
+    registration: Registration = Field(default_factory=Registration)
+    geofence: Geofence = Field(default_factory=Geofence)
+    faces: FacePolicy = Field(default_factory=FacePolicy)
+    retention: Retention = Field(default_factory=Retention)
+    mail: MailSender = Field(default_factory=MailSender)
+
+
+def settings_of(decided: dict[str, Any]) -> OrganisationSettings:
+    """An organisation's settings, from what it decided otherwise than the defaults."""
+    return OrganisationSettings.model_validate(decided, context=WHOLE)
+
+
+def decide(organisation: Organisation, changes: dict[str, Any]) -> None:
+    """Change some settings; what is not named stays. `changes` fit OrganisationSettings.
+
+    Raises:
+        ValidationError: together with what stays they make no sense, such as a latitude without a longitude.
+    """
+    merged = _merge(organisation.settings, changes)
+    organisation.settings = settings_of(merged).model_dump(mode="json", exclude_unset=True)
+
+
+def _merge(kept: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    parts = {name: value for name, value in changes.items() if isinstance(value, dict)}
+    return kept | changes | {name: _merge(kept.get(name, {}), part) for name, part in parts.items()}

@@ -1,0 +1,109 @@
+"""What is held about one person, read from the models, so that a table that is added later is not forgotten."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Text, and_, cast, false, inspect, or_
+
+from app import clock
+from app.extensions import db
+from app.models import AuditEntry, Base, Link, Mail, Tenant, User, UserStatus
+from app.models.base import SECRET
+from app.services.accounts import emails_elsewhere
+from app.services.caller import Caller
+
+Told = dict[str, Any]
+
+ERASED = "Erased"
+MOST = 10_000
+"""Rows of one table that an export holds, the newest; a person has that many only where it is machines that write."""
+
+
+def held_about(caller: Caller, user: User) -> Told:
+    """Each table's rows that name the person, without secrets."""
+    held: Told = {"exported_at": clock.now(), "person": _told(user)}
+    for model, columns in _naming_people():
+        rows = caller.rows(model).where(or_(*(column == user.id for column in columns)))
+        found = db.session.scalars(rows.order_by(model.id.desc()).limit(MOST))
+        held[model.__tablename__] = [_told(row) for row in found]
+    entries = caller.rows(AuditEntry).where(or_(AuditEntry.person_id == user.id, AuditEntry.actor_id == user.id))
+    log = db.session.scalars(entries.order_by(AuditEntry.sequence.desc()).limit(MOST))
+    held[AuditEntry.__tablename__] = [_told(entry) | _origin(entry, user) for entry in log]
+    return held
+
+
+def delete_personal(caller: Caller, user: User) -> list[uuid.UUID]:
+    """Within a transaction: delete what is the person's own and take their name off the rest; which rows went."""
+    gone: list[uuid.UUID] = []
+    addresses = _addresses(caller, user)
+    for model, columns in _naming_people():
+        named = [column for column in columns if column.key in model.erased_with]
+        if named:
+            whose = or_(*(column == user.id for column in named))
+            gone += db.session.scalars(caller.rows(model, model.id).where(whose)).all()
+            # not in the audit log, which would keep what is to be forgotten
+            db.session.execute(caller.remove(model).where(whose).execution_options(audited=False))
+    for model, address in ((Link, Link.email), (Mail, Mail.recipient)):
+        theirs = address.in_(addresses)
+        gone += db.session.scalars(caller.rows(model, model.id).where(theirs)).all()
+        db.session.execute(caller.remove(model).where(theirs).execution_options(audited=False))
+    kept = {"id", "organisation_id", "created_at", "role"}
+    nothing: Told = {column.key: None for column in inspect(User).columns if column.nullable and column.key not in kept}
+    values = nothing | {"first_name": ERASED, "last_name": "", "status": UserStatus.INACTIVE, "erased_at": clock.now()}
+    values["inactive_on"] = user.inactive_on or caller.today
+    anonymous = caller.change(User).where(User.id == user.id).values(values)
+    db.session.execute(anonymous.execution_options(audited=False))
+    return gone
+
+
+def formerly_naming(caller: Caller, user: User) -> list[uuid.UUID]:
+    """Rows that were the person's, and may be gone, and that the log has as about somebody else or nobody: of a
+    child's guardian, now unlinked; of an invitation before it was accepted."""
+    logged_as_theirs = {"user_id", "student_id"}
+    tables = [model.__tablename__ for model, _ in _naming_people() if set(model.erased_with) - logged_as_theirs]
+    content = cast(AuditEntry.content, Text)
+    named = and_(AuditEntry.entity.in_(tables), content.contains(str(user.id)))
+    mailed = and_(
+        AuditEntry.entity == Link.__tablename__,
+        or_(false(), *(content.contains(json.dumps(address), autoescape=True) for address in _addresses(caller, user))),
+    )
+    return list(db.session.scalars(caller.rows(AuditEntry, AuditEntry.row_id).where(or_(named, mailed)).distinct()))
+
+
+def _addresses(caller: Caller, user: User) -> set[str]:
+    """The person's email address, those of before, and those yet to be confirmed, unless somebody else has them now."""
+    entries = caller.rows(AuditEntry, AuditEntry.content).where(AuditEntry.row_id == user.id)
+    kept = [side for content in db.session.scalars(entries) if content for side in content.values()]
+    found = {side["email"] for side in kept if isinstance(side, dict) and "email" in side} | {user.email or ""}
+    found |= set(db.session.scalars(caller.rows(Link, Link.email).where(Link.user_id == user.id)))
+    others = caller.rows(User, User.email).where(User.email.in_(found), User.id != user.id)
+    return found - {*db.session.scalars(others), *emails_elsewhere(caller, sorted(found)), ""}
+
+
+def _naming_people() -> Iterator[tuple[type[Any], list[Any]]]:
+    """Tables of organisations that refer to people, and the columns by which they do."""
+    for mapper in sorted(Base.registry.mappers, key=lambda mapper: mapper.class_.__tablename__):
+        model = mapper.class_
+        if issubclass(model, Tenant) and model is not User:
+            keys = [c.key for c in mapper.columns for key in c.foreign_keys if key.column.table is User.__table__]
+            if keys:
+                yield model, [getattr(model, key) for key in keys]
+
+
+def _origin(entry: AuditEntry, user: User) -> Told:
+    """From where somebody else did it is that one's own."""
+    return {} if entry.actor_id in {user.id, None} else {"origin": None}
+
+
+def _told(row: Any) -> Told:
+    columns = inspect(type(row)).columns
+    hidden = {column.key for column in columns if column.info == SECRET}
+    values = {column.key: getattr(row, column.key) for column in columns}
+    return {
+        name: "(secret)" if value is not None and (name in hidden or isinstance(value, bytes)) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,59 @@
+"""What is kept only for some time, and the daily note of where the audit logs end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete, or_
+
+from app import clock
+from app.extensions import db
+from app.models import Attempt, FaceTemplate, Link, Mail, MailStatus, Organisation, SignIn
+from app.services import audit
+from app.services.organisation_settings import settings_of
+from app.services.organisations import all_organisations
+from app.services.transaction import transaction
+
+OVER = (MailStatus.SENT, MailStatus.FAILED, MailStatus.UNCERTAIN)
+
+log = structlog.get_logger(__name__)
+
+
+def clean_up() -> None:
+    """Delete ended sign-ins, mails, attempts to check in and face templates as long ago as each organisation has it,
+    and links that lead nowhere."""
+    for organisation in all_organisations():
+        _clean_up(organisation)
+
+
+@transaction
+def _clean_up(organisation: Organisation) -> None:
+    now, kept = clock.now(), settings_of(organisation.settings).retention
+    before = now - timedelta(days=kept.sign_ins)
+    over = or_(SignIn.ended_at < before, SignIn.expires_at < before)
+    db.session.execute(  # which the audit log is told of
+        delete(FaceTemplate).where(
+            FaceTemplate.organisation_id == organisation.id, FaceTemplate.created_at < now - timedelta(days=kept.faces)
+        )
+    )
+    for statement in (
+        delete(SignIn).where(SignIn.organisation_id == organisation.id, over),
+        delete(Attempt).where(
+            Attempt.organisation_id == organisation.id, Attempt.created_at < now - timedelta(days=kept.locations)
+        ),
+        delete(Link).where(Link.organisation_id == organisation.id, Link.expires_at < now),
+        delete(Mail).where(
+            Mail.organisation_id == organisation.id,
+            Mail.status.in_(OVER),
+            Mail.created_at < now - timedelta(days=kept.mails),
+        ),
+    ):
+        db.session.execute(statement.execution_options(audited=False, synchronize_session=False))
+
+
+def note_audit_heads() -> None:
+    """Write each organisation's last audit entry to the program's log: whoever keeps that elsewhere can tell later
+    whether the audit log was written anew."""
+    for organisation in all_organisations():
+        log.info("audit_head", organisation_id=str(organisation.id), last_entry=audit.head(organisation.id))
