@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from itertools import count
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Boolean, Column, Date, Enum, Float, Integer, LargeBinary, String, Uuid
+from sqlalchemy import JSON, Boolean, Column, Date, Enum, Float, Integer, LargeBinary, String, Time, Uuid
 
 from app.extensions import db
 from app.models import Base, Organisation, User
@@ -60,6 +60,6 @@ def _value(column: Column[Any]) -> Any:
         return column.type.enums[0]
     if isinstance(column.type, String):
         return f"{column.key} {number}"[-(column.type.length or 20) :]
-    by_type = {UTCDateTime: datetime.now(UTC), Date: date(2026, 3, 12), Boolean: True, Integer: number, Float: number,
-               LargeBinary: b"\0", JSON: {}, Uuid: uuid.uuid4()}  # fmt: skip
+    by_type = {UTCDateTime: datetime.now(UTC), Date: date(2026, 3, 12), Time: time(9), Boolean: True,
+               Integer: number, Float: number, LargeBinary: b"\0", JSON: {}, Uuid: uuid.uuid4()}  # fmt: skip
     return next(value for kind, value in by_type.items() if isinstance(column.type, kind))

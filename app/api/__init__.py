@@ -12,6 +12,7 @@ from app.api.api_keys import api_keys
 from app.api.attendance import attendance
 from app.api.audit import audit
 from app.api.auth import auth
+from app.api.check_in import check_in
 from app.api.classes import classes
 from app.api.face_data import face_data
 from app.api.health import health
@@ -22,6 +23,7 @@ from app.api.oneroster import oneroster
 from app.api.organisations import organisations
 from app.api.pages import pages
 from app.api.policy import PUBLIC, who_may
+from app.api.sessions import sessions
 from app.api.single_sign_on import single_sign_on
 from app.api.strict_json import StrictJSON
 from app.api.structure import structure
@@ -47,6 +49,8 @@ def register(app: APIFlask) -> None:
         structure,
         classes,
         face_data,
+        sessions,
+        check_in,
         attendance,
         audit,
         imports,

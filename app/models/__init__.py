@@ -4,7 +4,9 @@ from app.models.audit import AuditChain, AuditEntry
 from app.models.base import Base, Tenant
 from app.models.classes import Class, ClassTeacher, Enrolment, TeacherRole
 from app.models.faces import Consent, FaceTemplate
+from app.models.gates import CredentialKind, Direction, Gate, GateCredential, Passage
 from app.models.jobs import Job, JobPart, JobStatus
+from app.models.leave import LeaveAttachment, LeaveRequest, LeaveStatus
 from app.models.mail import Mail, MailStatus
 from app.models.people import (
     EmergencyContact,
@@ -15,9 +17,11 @@ from app.models.people import (
     User,
     UserStatus,
 )
-from app.models.sessions import Attempt, Record, Session, Source, Status, Verification
+from app.models.repeats import RepeatableCall
+from app.models.sessions import Attempt, Record, RecordMark, Session, Source, Status, Verification
 from app.models.sign_in import ApiKey, Identity, Link, LinkKind, SecondFactor, SignIn, SingleSignOn
 from app.models.structure import Department, Holiday, Subject, Term
+from app.models.timetables import CalendarFeed, Timetable
 
 __all__ = [
     "ApiKey",
@@ -25,25 +29,36 @@ __all__ = [
     "AuditChain",
     "AuditEntry",
     "Base",
+    "CalendarFeed",
     "Class",
     "ClassTeacher",
     "Consent",
+    "CredentialKind",
     "Department",
+    "Direction",
     "EmergencyContact",
     "Enrolment",
     "FaceTemplate",
+    "Gate",
+    "GateCredential",
     "Guardian",
     "Holiday",
     "Identity",
     "Job",
     "JobPart",
     "JobStatus",
+    "LeaveAttachment",
+    "LeaveRequest",
+    "LeaveStatus",
     "Link",
     "LinkKind",
     "Mail",
     "MailStatus",
     "Organisation",
+    "Passage",
     "Record",
+    "RecordMark",
+    "RepeatableCall",
     "Role",
     "SecondFactor",
     "Session",
@@ -56,6 +71,7 @@ __all__ = [
     "TeacherRole",
     "Tenant",
     "Term",
+    "Timetable",
     "User",
     "UserStatus",
     "Verification",

@@ -44,7 +44,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _now() -> datetime:
+def now() -> datetime:
     """The clock as it is when a row is made, not when this file was read: a test may have set it."""
     return clock.now()
 
@@ -73,7 +73,7 @@ class Base(DeclarativeBase):
     """Columns that name people with whom a row is erased; what others have none of stays, so that counts stay true."""
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-2)
-    created_at: Mapped[datetime] = mapped_column(default=_now, sort_order=9)
+    created_at: Mapped[datetime] = mapped_column(default=now, sort_order=9)
 
 
 class Tenant:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import SECRET, Base, Tenant, table_args
@@ -29,6 +30,10 @@ class Class(Tenant, Base):
     subject_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("subjects.id"))
     term_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("terms.id"))
     is_active: Mapped[bool] = mapped_column(default=True)
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    """Where it is held; None: where the organisation is."""
+    policy: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Of checking in to its sessions: what it decides otherwise than its organisation (`services.policies`)."""
     external_id: Mapped[str | None] = mapped_column(String(255))
 
 

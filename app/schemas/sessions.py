@@ -12,6 +12,7 @@ from app.models import Source, Status, Verification
 from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text, Title
 from app.schemas.classes import StudentOut
 from app.services.decision import Fix
+from app.services.policies import Policy, kept
 from app.services.sessions import Days, SessionStatus
 
 Latitude = Annotated[float, Field(strict=True, description="In degrees", examples=[38.7223])]
@@ -40,6 +41,8 @@ class TimedSessionIn(In):
         None, description="In metres; by default the organisation's", examples=[100]
     )
 
+    policy: Policy | None = Field(None, description="What checking in asks for, where it is not what its class asks")
+
     @model_validator(mode="after")
     def sensible(self) -> Self:
         if (self.location_lat is None) != (self.location_lon is None):
@@ -55,10 +58,16 @@ class TimedSessionIn(In):
             "description": self.description,
             "starts_at": self.start_time,
             "ends_at": self.end_time,
-            "latitude": self.location_lat,
-            "longitude": self.location_lon,
-            "radius": self.location_radius,
+            "policy": self._own_rules(),
         }
+
+    def _own_rules(self) -> dict[str, Any]:
+        rules = kept(self.policy)
+        if self.location_lat is not None:
+            site = {"name": "", "latitude": self.location_lat, "longitude": self.location_lon}
+            site |= {} if self.location_radius is None else {"radius": self.location_radius}
+            rules["sites"] = [site, *rules.get("sites", ())]
+        return rules
 
 
 class DaysIn(PageIn):

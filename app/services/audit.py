@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, cast
 
 from sqlalchemy import event, insert, inspect, select, update
@@ -264,7 +264,7 @@ def _shown(column: Any, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (datetime, date)):
+    if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     return str(value) if isinstance(value, (uuid.UUID, str)) else value
 

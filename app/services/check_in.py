@@ -12,7 +12,7 @@ from app.extensions import db
 from app.models import Attempt, Enrolment, Record, Session, Source, Status, User
 from app.services import audit
 from app.services.caller import Caller
-from app.services.decision import Decision, Fix, Place, Window, arrival, decide, location
+from app.services.decision import Decision, Fix, Place, Window, arrival, decide, is_on_earth, location
 from app.services.enrolments import enrolled_on
 from app.services.errors import (
     AlreadyCheckedIn,
@@ -22,7 +22,9 @@ from app.services.errors import (
     NotFound,
     Refusal,
 )
-from app.services.sessions import RecordView
+from app.services.organisation_settings import Evidence
+from app.services.policies import rules
+from app.services.records import RecordView
 from app.services.transaction import changed, insert_missing, transaction
 
 SAID = {
@@ -102,15 +104,17 @@ def _decide(caller: Caller, session: Session, fix: Fix | None) -> Decision:
         return decide("session_closed", {})
     if session.starts_at is None or session.ends_at is None:
         return decide("not_timed", {})
-    window = Window(session.starts_at, session.ends_at, caller.settings.opens_before, caller.settings.grace)
+    decided = rules(caller.settings, session.policy)
+    window = Window(session.starts_at, session.ends_at, decided.opens_before, decided.grace)
     return decide(arrival(window, clock.now()), _pieces(caller, session, fix))
 
 
 def _pieces(caller: Caller, session: Session, fix: Fix | None) -> dict[str, Any]:
-    if session.latitude is None or session.longitude is None:
+    decided = rules(caller.settings, session.policy)
+    if Evidence.LOCATION not in decided.requires:
         return {}
-    radius = session.radius or caller.settings.geofence.radius
-    place = Place(session.latitude, session.longitude, radius, caller.settings.geofence.max_accuracy)
+    site = decided.sites[0]
+    place = Place(site.latitude or 0, site.longitude or 0, site.radius or 0, caller.settings.geofence.max_accuracy)
     return {"location": location(place, fix)}
 
 
@@ -163,9 +167,10 @@ def _refusal(decision: Decision) -> Refusal:
 
 def _keep(caller: Caller, attempt: Attempt, decision: Decision, fix: Fix | None, refusal: Refusal | None) -> None:
     actor = audit.actor()
-    where = {"latitude": str(fix.latitude), "longitude": str(fix.longitude)} if fix else {}
     attempt.organisation_id, attempt.user_id = caller.organisation_id, caller.user_id
     attempt.refused = refusal.code if refusal else None
-    attempt.evidence = {**decision.figures, **where}
+    attempt.evidence = dict(decision.figures)
+    if fix and is_on_earth(fix):
+        attempt.latitude, attempt.longitude, attempt.accuracy = fix.latitude, fix.longitude, fix.accuracy
     attempt.address, attempt.device = actor.address, actor.device
     db.session.add(attempt)

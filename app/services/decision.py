@@ -92,7 +92,7 @@ def location(place: Place, fix: Fix | None) -> Piece:
     """Within the radius: pass; within it but for the fix's accuracy: uncertain; else fail."""
     if fix is None:
         return Piece("fail", {}, "location_missing")
-    if not _is_on_earth(fix):
+    if not is_on_earth(fix):
         return Piece("fail", {}, "location_invalid")
     accuracy = fix.accuracy or 0.0
     away = distance(place.latitude, place.longitude, fix.latitude, fix.longitude)
@@ -114,7 +114,7 @@ def distance(latitude: float, longitude: float, other_latitude: float, other_lon
     return 2 * EARTH * asin(min(1.0, sqrt(half)))
 
 
-def _is_on_earth(fix: Fix) -> bool:
+def is_on_earth(fix: Fix) -> bool:
     numbers = (fix.latitude, fix.longitude, fix.accuracy or 0.0)
     if not all(isfinite(number) for number in numbers):
         return False

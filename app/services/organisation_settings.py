@@ -3,9 +3,11 @@ and the README's table come from here."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
 from app.models import Organisation, Role
 
@@ -13,6 +15,26 @@ Domain = Annotated[
     str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[\w-]+(\.[\w-]+)+$", max_length=253)
 ]
 RegistrableRole = Literal[Role.TEACHER, Role.STUDENT, Role.EMPLOYEE, Role.PARENT]
+
+
+class Evidence(StrEnum):
+    LOCATION = "location"
+    FACE = "face"
+    CODE = "code"
+    NETWORK = "network"
+
+
+LateArrival = Literal["accept", "review", "refuse"]
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError as wrong:
+        raise ValueError("is no address range such as 10.0.0.0/8 or 2001:db8::/32") from wrong
+
+
+Network = Annotated[str, StringConstraints(strip_whitespace=True, max_length=50), AfterValidator(_network)]
 
 
 WHOLE = "whole"
@@ -107,6 +129,20 @@ class OrganisationSettings(_Part):
         ge=0,
         le=1440,
         description="So many minutes after its end a session closes; who is unmarked is absent",
+    )
+    requires: list[Evidence] | None = Field(
+        None,
+        max_length=4,
+        description="The evidence that a check-in needs: location, face, code, network; null: the location, where "
+        "the session or its class has a site of its own, else nothing",
+    )
+    networks: list[Network] = Field(
+        [], max_length=50, description="Address ranges (CIDR) from which the network passes", examples=[["10.0.0.0/8"]]
+    )
+    late_arrival: LateArrival = Field(
+        "review",
+        description="A check-in made without network and sent after the session has closed: accept it, have it "
+        "reviewed, or refuse it",
     )
     late_weight: float = Field(
         1.0, strict=True, ge=0, le=1, description="What being late counts in the attendance rate"

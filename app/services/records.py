@@ -1,0 +1,224 @@
+"""Records: who was in a session, marked by a list of ids, and the history of a person."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import and_
+from uuid_utils.compat import uuid7
+
+from app import clock
+from app.extensions import db
+from app.models import Enrolment, Record, Session, Source, Status, User, UserStatus, Verification
+from app.services.caller import Caller
+from app.services.classes import member_class
+from app.services.enrolments import current_students, enrolled_on
+from app.services.errors import NotFound
+from app.services.paging import Page, Paging, paginate
+from app.services.rates import Counts
+from app.services.sessions import COUNTED, Days, SessionView, managed_session, manages, session_counts, views
+from app.services.students import visible_students
+from app.services.transaction import insert_missing, transaction
+
+THERE = (Status.PRESENT, Status.LATE)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    row: Record
+    student: User
+    session: Session
+
+    @property
+    def verification_status(self) -> Verification:
+        return self.row.verification
+
+    @property
+    def check_in_time(self) -> datetime | None:
+        return self.row.checked_in_at
+
+    @property
+    def check_out_time(self) -> datetime | None:
+        return self.row.checked_out_at
+
+    @property
+    def minutes(self) -> float | None:
+        """From check-in to check-out."""
+        begun, ended = self.row.checked_in_at, self.row.checked_out_at
+        return (ended - begun).total_seconds() / 60 if begun and ended else None
+
+    @property
+    def session_name(self) -> str:
+        return self.session.name
+
+    @property
+    def session_date(self) -> date:
+        return self.session.session_date
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecords(Page[RecordView]):
+    """A page of a session's records; the counts are of the whole session, and for its teachers only."""
+
+    counts: Counts | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    session: SessionView
+    rates: dict[str, float | None]
+    records: SessionRecords
+
+    @property
+    def counts(self) -> Counts:
+        return self.session.counts
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    student_id: uuid.UUID
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    session_id: uuid.UUID
+    newly_marked: int
+    already_marked: int
+    refused: Sequence[Refused]
+
+
+@transaction
+def mark_present(caller: Caller, session_id: uuid.UUID, student_ids: Sequence[uuid.UUID]) -> Marking:
+    """Mark students of the session's class present, each once, whoever else marks them at the same moment.
+
+    Somebody recorded as absent, excused or on leave is there after all, and becomes present. Somebody who is not in
+    the class is refused, and nobody else suffers for it.
+
+    Raises:
+        NotFound: there is no such session.
+        NotYourClass: it is another teacher's.
+    """
+    session = managed_session(caller, session_id)
+    wanted = set(student_ids)
+    known = wanted & _markable(caller, session, wanted)
+    newly = _record_present(caller, session, sorted(known))
+    refused = [
+        Refused(student_id, "not_in_class", "No student of this class has this id")
+        for student_id in dict.fromkeys(student_ids)
+        if student_id not in known
+    ]
+    return Marking(session_id, newly, len(known) - newly, refused)
+
+
+def _record_present(caller: Caller, session: Session, student_ids: Sequence[uuid.UUID]) -> int:
+    """How many were not there before. Students come sorted, so that two who mark at once lock in the same order."""
+    now = clock.now()
+    rows = [
+        {
+            "id": uuid7(),
+            "organisation_id": caller.organisation_id,
+            "session_id": session.id,
+            "student_id": student_id,
+            "status": Status.PRESENT,
+            "source": Source.MANUAL,
+            "verification": Verification.VERIFIED,
+            "marked_at": now,
+            "marked_by_id": caller.user_id,
+        }
+        for student_id in student_ids
+    ]
+    insert_missing(Record, rows, ("organisation_id", "session_id", "student_id"))
+    of_these = and_(Record.session_id == session.id, Record.student_id.in_(student_ids))
+    ours = {row["id"] for row in rows}
+    inserted = sum(id_ in ours for id_ in db.session.scalars(caller.rows(Record, Record.id).where(of_these)))
+    corrected = db.session.execute(
+        caller.change(Record)
+        .where(of_these, Record.status.not_in(THERE))
+        .values(status=Status.PRESENT, source=Source.MANUAL, marked_at=now, marked_by_id=caller.user_id)
+        .execution_options(synchronize_session=False)
+    )
+    return inserted + int(corrected.rowcount)  # type: ignore[attr-defined]
+
+
+def _markable(caller: Caller, session: Session, student_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the ids who are in the class now, or were on the session's day."""
+    if session.class_id is None:
+        everybody = caller.rows(User, User.id).where(User.role.in_(COUNTED), User.status == UserStatus.ACTIVE)
+        return {*db.session.scalars(everybody.where(User.id.in_(student_ids)))}
+    now = current_students(caller, session.class_id, User.id).order_by(None)
+    then = caller.rows(Enrolment, Enrolment.student_id).where(
+        Enrolment.class_id == session.class_id, enrolled_on(session.session_date)
+    )
+    return {
+        *db.session.scalars(now.where(User.id.in_(student_ids))),
+        *db.session.scalars(then.where(Enrolment.student_id.in_(student_ids))),
+    }
+
+
+def records_of_session(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionRecords:
+    """The session's records by student; a student sees their own.
+
+    Raises:
+        NotFound: there is no such session.
+        NotClassMember: the caller is not in its class.
+    """
+    session = caller.get(Session, session_id)
+    if session.class_id is not None:
+        member_class(caller, session.class_id)
+    is_teacher = manages(caller, session)
+    query = (
+        caller.rows(Record, Record, User)
+        .join(User, User.id == Record.student_id)
+        .where(Record.session_id == session_id)
+    )
+    if not is_teacher:
+        query = query.where(Record.student_id == caller.user_id)
+    page = paginate(
+        query,
+        paging,
+        {"id": Record.id, "last_name": User.last_name, "first_name": User.first_name, "marked_at": Record.marked_at},
+    )
+    records = [RecordView(record, student, session) for record, student in page.items]
+    counts = session_counts(caller, [session])[session.id] if is_teacher else None
+    return SessionRecords(records, page.page, page.per_page, page.total, counts)
+
+
+def report(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionReport:
+    """A session's counts, the share of each status among those expected, and its records.
+
+    Raises NotFound, NotYourClass or NotYourSession.
+    """
+    session = managed_session(caller, session_id)
+    view = views(caller, [session])[0]
+    expected = view.counts.expected
+    shares = {status.value: getattr(view.counts, status.value) / expected if expected else None for status in Status}
+    return SessionReport(view, shares, records_of_session(caller, session_id, paging))
+
+
+def history(caller: Caller, user_id: uuid.UUID, days: Days, paging: Paging) -> Page[RecordView]:
+    """A person's records: for staff, for themselves, and for their parents.
+
+    Raises:
+        NotFound: there is no such person, or they are not the caller's to see.
+    """
+    user = caller.get(User, user_id)
+    theirs = user_id == caller.user_id or caller.is_staff
+    if not theirs and db.session.scalar(visible_students(caller, User.id).where(User.id == user_id)) is None:
+        raise NotFound("There is no user with this id")
+    query = (
+        caller.rows(Record, Record, Session)
+        .join(Session, Session.id == Record.session_id)
+        .where(Record.student_id == user_id, days.condition(Session.session_date))
+    )
+    columns = {"id": Record.id, "session_date": Session.session_date, "marked_at": Record.marked_at}
+    page = paginate(query, paging, columns)
+    return page.of([RecordView(record, user, session) for record, session in page.items])
