@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from app import clock
 from app.extensions import db, settings
@@ -79,8 +79,8 @@ def begin(user_id: uuid.UUID, device: str, address: str, *, proven: bool = False
 
 
 def _begun(user_id: uuid.UUID, device: str, address: str, code: str | None, *, proven: bool) -> SignedIn:
-    found = db.session.execute(people().where(User.id == user_id)).one()
-    require_active(found.User, found.is_active)
+    found = db.session.execute(people(User).where(User.id == user_id)).one()
+    require_active(found.status, found.is_active)
     if not proven:
         second_factor.require_code(found.User, code)
     begun = _add(found.User, device, address)
@@ -103,15 +103,15 @@ def _add(user: User, device: str, address: str) -> SignIn:
     return begun
 
 
-def require_active(user: User, organisation_is_active: bool) -> None:
+def require_active(status: UserStatus, organisation_is_active: bool) -> None:
     """Raises AccountSuspended, EmailUnconfirmed or OrganisationInactive unless the person may be signed in."""
     refusals: dict[UserStatus, type[Refusal]] = {
         UserStatus.SUSPENDED: AccountSuspended,
         UserStatus.INACTIVE: AccountSuspended,
         UserStatus.PENDING: EmailUnconfirmed,
     }
-    if user.status in refusals:
-        raise refusals[user.status]
+    if status in refusals:
+        raise refusals[status]
     if not organisation_is_active:
         raise OrganisationInactive
 
@@ -139,8 +139,8 @@ def _refresh(sign_in_id: uuid.UUID, number: int) -> SignedIn | None:
         begun.ended_at = clock.now()
         audit.note(begun.organisation_id, "refresh_reused", begun.user_id, sign_in_id=str(begun.id))
         return None
-    found = db.session.execute(people().where(User.id == begun.user_id)).one()
-    require_active(found.User, found.is_active)
+    found = db.session.execute(people(User).where(User.id == begun.user_id)).one()
+    require_active(found.status, found.is_active)
     begun.refreshes += 1
     begun.last_used_at = clock.now()
     begun.expires_at = clock.now() + settings().sign_in_lifetime
@@ -155,11 +155,7 @@ def caller_of(sign_in_id: uuid.UUID) -> Caller:
         AccountSuspended: the person was suspended or deactivated since.
         OrganisationInactive: or their organisation was.
     """
-    found = db.session.execute(
-        people(SignIn.ended_at, SignIn.expires_at)
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(SignIn.id == sign_in_id)
-    ).one_or_none()
+    found = db.session.execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
     if found is None or found.ended_at is not None or found.expires_at <= clock.now():
         raise TokenRevoked
     return caller_from(found, sign_in_id=sign_in_id)
@@ -178,15 +174,24 @@ def caller_for(user_id: uuid.UUID, scopes: Sequence[str] | None) -> Caller:
 
 def caller_from(found: Any, **how: Any) -> Caller:
     """The caller that a row of `people` describes. Raises as `require_active`."""
-    user: User = found.User
-    require_active(user, found.is_active)
-    return Caller(user.id, user.organisation_id, user.role, found.time_zone, settings_of(found.settings), **how)
+    require_active(found.status, found.is_active)
+    decided = settings_of(found.settings)
+    return Caller(found.user_id, found.organisation_id, found.role, found.time_zone, decided, **how)
 
 
 def people(*columns: Any) -> Select[Any]:
-    """Query of people with what of their organisation it takes to know a caller, and these columns."""
+    """Query of what it takes to know people as callers, and these columns."""
+    known = (User.id.label("user_id"), User.organisation_id, User.role, User.status)
     organisation = (Organisation.time_zone, Organisation.settings, Organisation.is_active)
-    return select(User, *organisation, *columns).join(Organisation, Organisation.id == User.organisation_id)
+    return select(*known, *organisation, *columns).join(Organisation, Organisation.id == User.organisation_id)
+
+
+SIGNED_IN = (
+    people(SignIn.ended_at, SignIn.expires_at)
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(SignIn.id == bindparam("sign_in_id"))
+)
+"""Put together once: every request asks it."""
 
 
 @transaction
