@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
@@ -19,7 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-ATTEMPTS = 5
+ATTEMPTS = 8
 DEADLOCKS = {"40001", "40P01", 1205, 1213}
 """SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB: the database chose us to give way."""
 
@@ -49,7 +50,7 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
                 if attempt == ATTEMPTS or not _gave_way(error):
                     raise
                 log.info("deadlock, attempt %s", attempt)
-                time.sleep(0.02 * attempt)
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - apart from those it met
             except BaseException:
                 db.session.rollback()
                 raise
