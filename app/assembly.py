@@ -16,7 +16,7 @@ from app.services.health import version
 from app.services.schedules import SCHEDULES
 from config import Settings
 
-EXPOSED = ["Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
+EXPOSED = ["Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
 """What another site's page may read of an answer."""
 
 

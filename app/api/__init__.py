@@ -7,7 +7,7 @@ from flask import redirect
 from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.wrappers import Response
 
-from app.api import aliases, openapi, policy, problems
+from app.api import aliases, openapi, policy, problems, repeats
 from app.api.api_keys import api_keys
 from app.api.attendance import attendance
 from app.api.audit import audit
@@ -36,6 +36,7 @@ def register(app: APIFlask) -> None:
     problems.register(app)
     openapi.register(app)
     app.before_request(policy.identify)
+    repeats.register(app)
     app.wsgi_app = aliases.CanonicalPaths(app.wsgi_app)  # type: ignore[method-assign]
     app.url_map.strict_slashes = False
     for blueprint in (

@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from app.api.jobs import may_respond_async
 from app.api.openapi import refuses
 from app.api.policy import ANYONE, STAFF, caller, who_may
+from app.api.repeats import repeatable
 from app.schemas.faces import RecognitionIn, RecognitionOut
 from app.schemas.marking import BatchIn, MarkDayIn, MarkedListIn, MarkedOut, MarkedPageOut, MarkedRecordOut
 from app.schemas.sessions import (
@@ -51,6 +52,7 @@ def recognise_faces(json_data: RecognitionIn) -> Recognition:
 
 @attendance.post("/attendance/mark-attendance")
 @who_may(STAFF)
+@repeatable
 @refuses(errors.NotFound, errors.NotYourClass, errors.NotYourSession)
 @attendance.input(MarkIn)
 @attendance.output(MarkOut)
@@ -102,6 +104,7 @@ MARKING = (errors.NotFound, errors.NotYourClass, errors.NotYourSubject, errors.M
 
 @attendance.post("/attendance")
 @who_may(STAFF)
+@repeatable
 @refuses(*MARKING)
 @attendance.input(MarkDayIn)
 @attendance.output(MarkedOut, status_code=201)
@@ -112,6 +115,7 @@ def mark_day(json_data: MarkDayIn) -> dict[str, Any]:
 
 @attendance.post("/attendance/batch")
 @who_may(STAFF)
+@repeatable
 @refuses(*MARKING)
 @attendance.input(BatchIn)
 @attendance.output(MarkedOut, status_code=201)

@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 
 from app.api.openapi import refuses
 from app.api.policy import ANYONE, caller, who_may
+from app.api.repeats import repeatable
 from app.schemas.sessions import (
     CheckInIn,
     CheckOutIn,
@@ -20,6 +21,7 @@ check_in = APIBlueprint("check_in", __name__, tag="Check-in")
 
 @check_in.post("/attendance/check-in")
 @who_may(ANYONE)
+@repeatable
 @refuses(errors.NotFound, errors.CheckInRefused, errors.AlreadyCheckedIn)
 @check_in.input(CheckInIn)
 @check_in.output(RecordOut, status_code=201)
@@ -30,6 +32,7 @@ def arrive(json_data: CheckInIn) -> RecordView:
 
 @check_in.post("/attendance/check-out")
 @who_may(ANYONE)
+@repeatable
 @refuses(errors.NotFound, errors.CheckInRefused, errors.NotCheckedIn, errors.AlreadyCheckedOut)
 @check_in.input(CheckOutIn)
 @check_in.output(RecordOut)

@@ -13,6 +13,7 @@ from apiflask import APIFlask
 
 from app.api.policy import PUBLIC
 from app.api.problems import DETAILS
+from app.api.repeats import HEADER, KEY
 from app.api.uploads import MULTIPART
 from app.schemas.problem import Problem
 from app.schemas.uploads import Upload
@@ -31,6 +32,15 @@ PREFER = {
     "description": "respond-async: answer at once with a job to follow",
     "schema": {"type": "string", "examples": ["respond-async"]},
 }
+IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "description": "A new one for each call, the same for its repeats, which then change nothing: the same call (its "
+    "body to the byte) gets the first one's answer, with Idempotency-Replayed: true. Kept for a day; answers above 1 "
+    "MB and those with a status of 401, 429 or 5xx are not, and the next call is done anew.",
+    "schema": {"type": "string", "pattern": f"^{KEY}$", "examples": ["5f0c9a4e-check-in"]},
+}
+REPEATABLE = (errors.IdempotencyKeyInvalid, errors.IdempotencyKeyReused, errors.CallInProgress)
 ACCEPTED = {
     "description": "With Prefer: respond-async",
     "headers": {"Location": {"description": "Where to follow the job", "schema": {"type": "string"}}},
@@ -80,9 +90,7 @@ def _complete_operation(operation: Operation, view: Any) -> None:
         operation["security"] = [{"access_token": []}]
         operation["x-roles"] = sorted(policy)
         refusals += [*SIGNED_IN, errors.RoleNotAllowed]
-    if hasattr(view, "as_job"):
-        operation["parameters"] = [*operation["parameters"], PREFER]
-        operation["responses"]["202"] = ACCEPTED
+    refusals += _document_headers(operation, view)
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
             parameter["schema"] = {"type": "string", "format": "uuid"}
@@ -95,6 +103,17 @@ def _complete_operation(operation: Operation, view: Any) -> None:
     elif any(parameter["in"] == "query" for parameter in operation["parameters"]):
         statuses |= {422}
     _document_errors(operation["responses"], refusals, statuses)
+
+
+def _document_headers(operation: Operation, view: Any) -> Iterable[type[Refusal]]:
+    """What a call may be asked to do otherwise; and how that is refused."""
+    if hasattr(view, "as_job"):
+        operation["parameters"] = [*operation["parameters"], PREFER]
+        operation["responses"]["202"] = ACCEPTED
+    if not hasattr(view, "repeatable"):
+        return ()
+    operation["parameters"] = [*operation["parameters"], IDEMPOTENCY_KEY]
+    return REPEATABLE
 
 
 def _document_errors(responses: dict[str, Any], refusals: Iterable[type[Refusal]], statuses: set[int]) -> None:

@@ -63,7 +63,10 @@ def _status_problem(status: int, **members: Any) -> Response:
 
 
 def _refusal(refusal: Refusal) -> Response:
-    return _problem(refusal.status, refusal.code, refusal.title, refusal.detail, **refusal.figures)
+    answer = _problem(refusal.status, refusal.code, refusal.title, refusal.detail, **refusal.figures)
+    if refusal.retry_after is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
 
 
 def _input(error: HTTPError) -> Response:

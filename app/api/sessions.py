@@ -8,6 +8,7 @@ from apiflask import APIBlueprint
 
 from app.api.openapi import refuses
 from app.api.policy import ANYONE, STAFF, caller, who_may
+from app.api.repeats import repeatable
 from app.schemas.sessions import (
     ActiveListIn,
     ClosingOut,
@@ -29,6 +30,7 @@ sessions = APIBlueprint("sessions", __name__, tag="Sessions")
 
 @sessions.post("/attendance/create-session")
 @who_may(STAFF)
+@repeatable
 @refuses(errors.NotFound, errors.NotYourClass)
 @sessions.input(SessionIn)
 @sessions.output(SessionOut, status_code=201)
@@ -49,6 +51,7 @@ def list_sessions(class_id: uuid.UUID, query_data: SessionListIn) -> Page[Sessio
 
 @sessions.post("/admin/sessions")
 @who_may(STAFF)
+@repeatable
 @refuses(errors.NotFound, errors.NotYourClass, errors.DatesRefused)
 @sessions.input(TimedSessionIn)
 @sessions.output(SessionOut, status_code=201)

@@ -15,6 +15,8 @@ class Refusal(Exception):
     status = 400
     code = "refused"
     title = "Refused"
+    retry_after: int | None = None
+    """Seconds after which the same call may do better."""
 
     def __init__(self, detail: str | None = None, **figures: Any) -> None:
         super().__init__(detail or self.title)
@@ -272,3 +274,16 @@ class UnexpectedFailure(Refusal):
 
 class DatabaseUnavailable(Refusal):
     status, code, title = 503, "database_unavailable", "The database does not answer: try again in a moment"
+
+
+class IdempotencyKeyInvalid(Refusal):
+    status, code, title = 400, "idempotency_key_invalid", "An Idempotency-Key has 1 to 255 printable ASCII characters"
+
+
+class IdempotencyKeyReused(Refusal):
+    status, code, title = 422, "idempotency_key_reused", "This Idempotency-Key was another call's: use a new one"
+
+
+class CallInProgress(Refusal):
+    status, code, title = 409, "call_in_progress", "The first call with this Idempotency-Key is still being done"
+    retry_after = 1

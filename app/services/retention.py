@@ -9,8 +9,8 @@ from sqlalchemy import delete, or_
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, FaceTemplate, Link, Mail, MailStatus, Organisation, SignIn
-from app.services import audit
+from app.models import Attempt, FaceTemplate, Link, Mail, MailStatus, Organisation, RepeatableCall, SignIn
+from app.services import audit, repeats
 from app.services.organisation_settings import settings_of
 from app.services.organisations import all_organisations
 from app.services.transaction import transaction
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 def clean_up() -> None:
     """Delete ended sign-ins, mails, attempts to check in and face templates as long ago as each organisation has it,
-    and links that lead nowhere."""
+    links that lead nowhere, and answers kept for the repeats of calls."""
     for organisation in all_organisations():
         _clean_up(organisation)
 
@@ -41,6 +41,9 @@ def _clean_up(organisation: Organisation) -> None:
         delete(SignIn).where(SignIn.organisation_id == organisation.id, over),
         delete(Attempt).where(
             Attempt.organisation_id == organisation.id, Attempt.created_at < now - timedelta(days=kept.locations)
+        ),
+        delete(RepeatableCall).where(
+            RepeatableCall.organisation_id == organisation.id, RepeatableCall.created_at < now - repeats.KEPT
         ),
         delete(Link).where(Link.organisation_id == organisation.id, Link.expires_at < now),
         delete(Mail).where(

@@ -9,10 +9,12 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import select, update
 
 from app.extensions import db, settings
-from app.models import FaceTemplate, JobPart, SecondFactor, SingleSignOn
+from app.models import FaceTemplate, JobPart, RepeatableCall, SecondFactor, SingleSignOn
 from app.services.transaction import transaction
 
-SEALED = (FaceTemplate.encoding, JobPart.sealed, SecondFactor.secret, SingleSignOn.client_secret)
+SEALED = (
+    FaceTemplate.encoding, JobPart.sealed, RepeatableCall.body, SecondFactor.secret, SingleSignOn.client_secret,
+)  # fmt: skip
 """Every column that is kept encrypted."""
 
 
@@ -39,9 +41,8 @@ def rotate_key() -> int:
     count, keys = 0, vault()
     for column in SEALED:
         last = uuid.UUID(int=0)
-        while page := db.session.execute(
-            select(column.class_.id, column).where(column.class_.id > last).order_by(column.class_.id).limit(1000)
-        ).all():
+        sealed = select(column.class_.id, column).where(column.is_not(None)).order_by(column.class_.id).limit(1000)
+        while page := db.session.execute(sealed.where(column.class_.id > last)).all():
             rows = [{"id": id_, column.key: keys.rotate(kept)} for id_, kept in page]
             db.session.execute(update(column.class_), rows, execution_options={"audited": False})
             count, last = count + len(rows), page[-1][0]

@@ -24,7 +24,7 @@ WITHOUT_A_CALLER = {
     "organisations.py": {"User"},  # its numbers, for those who manage the installation
     "audit.py": {"AuditChain", "AuditEntry"},  # chained for each organisation by itself
     "jobs.py": {"Job", "JobPart"},  # whoever runs them runs those of all organisations, and the system's own
-    "retention.py": {"Attempt", "FaceTemplate", "Link", "Mail", "SignIn"},  # one after the other
+    "retention.py": {"Attempt", "FaceTemplate", "Link", "Mail", "RepeatableCall", "SignIn"},  # one after the other
     "closing.py": {"Session"},
     "delivery.py": {"Mail"},  # one mail server for all organisations
 }
