@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     web_workers: int = Field(1, ge=1)
     web_threads: int = Field(16, ge=1)
+    live_streams: int = Field(default_factory=lambda given: given["web_threads"] // 2, ge=0)
     trusted_proxies: int = Field(0, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     cors_origins: Annotated[list[str], NoDecode] = ["*"]

@@ -12,6 +12,7 @@ from app import api, cli, logs
 from app.extensions import cors, db, engine_options, jwt, limiter, migrate
 from app.faces import FacePool
 from app.services.backends import backend_for
+from app.services.changes import Hub
 from app.services.health import version
 from app.services.schedules import SCHEDULES
 from config import Settings
@@ -34,7 +35,10 @@ def assemble(settings: Settings) -> APIFlask:
     app.description = "Sign in with POST /api/auth/login, then give the access_token to Authorize."
     app.config.update(_flask_settings(settings))
     app.extensions.update(
-        settings=settings, face_pool=FacePool(settings.face_workers), backend=backend_for(app, settings)
+        settings=settings,
+        face_pool=FacePool(settings.face_workers),
+        backend=backend_for(app, settings),
+        changes=Hub(settings),
     )
     settings.instance_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log_level)

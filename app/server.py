@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 from pydantic import ValidationError
 
 from app import create_app
@@ -14,6 +15,16 @@ from app.services import installation, schedules
 from config import Settings
 
 log = structlog.get_logger(__name__)
+
+
+class Worker(ThreadWorker):
+    """gunicorn's, which waits for the answers that are being given, also for streams, which would go on."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        super().handle_exit(sig, frame)
+        if self.booted:
+            served: Any = self.wsgi
+            served.extensions["changes"].close()
 
 
 class Server(BaseApplication):
@@ -29,7 +40,7 @@ class Server(BaseApplication):
             "bind": f"{self.settings.host}:{self.settings.port}",
             "workers": self.settings.web_workers,
             "threads": self.settings.web_threads,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "timeout": 120,
             "graceful_timeout": 30,
             "loglevel": "warning",

@@ -88,7 +88,8 @@ class Cast:
 
 
 def settings_for(folder: Path, **values: Any) -> Settings:
-    chosen: dict[str, Any] = {"instance_dir": folder, "bcrypt_rounds": 4, "ratelimit_enabled": True} | values
+    chosen: dict[str, Any] = {"instance_dir": folder, "bcrypt_rounds": 4, "ratelimit_enabled": True}
+    chosen |= {"live_streams": 0} | values  # each stream ends at once, and nobody waits for its end
     return Settings(**{"_env_file": None, "log_level": "WARNING"} | chosen)
 
 

@@ -18,6 +18,7 @@ from app.api.face_data import face_data
 from app.api.health import health
 from app.api.imports import imports
 from app.api.jobs import jobs
+from app.api.live import live
 from app.api.mail import mail
 from app.api.oneroster import oneroster
 from app.api.organisations import organisations
@@ -56,6 +57,7 @@ def register(app: APIFlask) -> None:
         audit,
         imports,
         jobs,
+        live,
         mail,
         pages,
         health,

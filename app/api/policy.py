@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import flask_jwt_extended
@@ -35,11 +36,15 @@ SUPER_ADMIN = frozenset({Role.SUPER_ADMIN})
 STUDENT = frozenset({Role.STUDENT})
 
 
-def who_may(policy: Policy) -> Callable[[F], F]:
-    """Declare who may make this call: PUBLIC, or the roles of signed-in people."""
+def who_may(policy: Policy, or_by: Callable[[], Caller | None] = lambda: None) -> Callable[[F], F]:
+    """Declare who may make this call: PUBLIC, or the roles of signed-in people.
+
+    or_by: another way to know who calls than their token; None when they came without it.
+    """
 
     def declare(view: F) -> F:
         view.policy = policy  # type: ignore[attr-defined]
+        view.or_by = or_by  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -67,10 +72,10 @@ def identify() -> None:
     policy = policy_of(request.endpoint)
     if policy == PUBLIC or request.method == "OPTIONS":
         return
-    g.caller = _caller()
+    view: Any = current_app.view_functions[request.endpoint]
+    g.caller = view.or_by() or _caller()
     audit.act(replace(audit.actor(), user_id=g.caller.user_id))
-    if g.caller.role not in policy:
-        raise RoleNotAllowed
+    _require_role(g.caller, policy)
     if g.caller.scopes is not None:
         _require_scope(g.caller.scopes)
 
@@ -81,10 +86,31 @@ def caller() -> Caller:
     return known
 
 
-def _caller() -> Caller:
+def renewal() -> Callable[[], Caller]:
+    """Who is calling, to be asked anew after the request; raises a Refusal when they may call no longer."""
+    policy = policy_of(str(request.endpoint))
+    if (sign_in_id := caller().sign_in_id) is not None:
+        known = partial(caller_of, sign_in_id)
+    else:
+        known = partial(caller_of_key, _token()[1], request.remote_addr or "")
+    return lambda: _require_role(known(), policy)
+
+
+def _require_role(caller: Caller, policy: Policy) -> Caller:
+    if caller.role not in policy:
+        raise RoleNotAllowed
+    return caller
+
+
+def _token() -> tuple[str, str]:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip().startswith(PREFIX):
-        return caller_of_key(token.strip(), request.remote_addr or "")
+    return scheme.lower(), token.strip()
+
+
+def _caller() -> Caller:
+    scheme, token = _token()
+    if scheme == "bearer" and token.startswith(PREFIX):
+        return caller_of_key(token, request.remote_addr or "")
     return caller_of(_sign_in_id())
 
 
