@@ -114,6 +114,8 @@ class Settings(BaseSettings):
         self.database_url = self.database_url or f"sqlite:///{self.instance_dir / 'rollcall.db'}"
         if self.jobs == "celery" and not self.redis_url:
             raise ValueError("JOBS=celery needs REDIS_URL")
+        if self.live_streams >= self.web_threads:
+            raise ValueError("LIVE_STREAMS must be less than WEB_THREADS: the others answer everything else")
         if self.secret_key.get_secret_value() and self.face_keys:
             return self
         if self.environment == "production":

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from apiflask import APIFlask
+from pydantic import ValidationError
 
 from app import create_app
 from app.extensions import limiter
@@ -123,6 +124,12 @@ def test_what_happens_on_one_server_is_seen_on_the_other(tmp_path: Path) -> None
             for stream in (here, there):
                 stream.until("counts")
                 assert stream.names == {"Ada": "present"}
+
+
+def test_not_all_threads_may_stream(tmp_path: Path) -> None:
+    assert settings_for(tmp_path, web_threads=16, live_streams=15)
+    with pytest.raises(ValidationError, match="LIVE_STREAMS"):
+        settings_for(tmp_path, web_threads=16, live_streams=16)
 
 
 class OwnRedis:

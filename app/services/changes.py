@@ -47,6 +47,7 @@ class Hub:
         self._lock = Lock()
         self._free = settings.live_streams
         self._relay = Relay(self, settings.redis_url) if settings.redis_url else None
+        self._is_alone = settings.web_workers == 1
         self.closed = False
 
     @contextmanager
@@ -77,7 +78,7 @@ class Hub:
     @property
     def is_told(self) -> bool:
         """Whether what changes elsewhere is told here at the moment."""
-        return self._relay is None or self._relay.is_listening
+        return self._relay.is_listening if self._relay else self._is_alone
 
     def announce(self, ids: Ids) -> None:
         self.tell(ids)
