@@ -12,6 +12,7 @@ import structlog
 from apiflask import APIFlask
 from flask import Response, g, request
 
+SECRET_IN_PATH = re.compile(r"(?<=/calendar/)[^/]+")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 log = structlog.get_logger("rollcall")
@@ -59,7 +60,7 @@ def _end(answer: Response) -> Response:
     log.info(
         "request",
         method=request.method,
-        path=request.path,
+        path=SECRET_IN_PATH.sub("...", request.path),
         status=answer.status_code,
         ms=round((time.perf_counter() - g.started) * 1000, 1),
         user_id=str(g.caller.user_id) if "caller" in g else None,

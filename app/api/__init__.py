@@ -12,6 +12,7 @@ from app.api.api_keys import api_keys
 from app.api.attendance import attendance
 from app.api.audit import audit
 from app.api.auth import auth
+from app.api.calendar_feeds import calendar_feeds
 from app.api.check_in import check_in
 from app.api.classes import classes
 from app.api.face_data import face_data
@@ -29,6 +30,7 @@ from app.api.single_sign_on import single_sign_on
 from app.api.strict_json import StrictJSON
 from app.api.structure import structure
 from app.api.students import students
+from app.api.timetables import timetables
 from app.api.users import users
 
 
@@ -52,6 +54,8 @@ def register(app: APIFlask) -> None:
         classes,
         face_data,
         sessions,
+        timetables,
+        calendar_feeds,
         check_in,
         attendance,
         audit,

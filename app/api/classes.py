@@ -39,7 +39,7 @@ classes = APIBlueprint("classes", __name__, tag="Classes")
 @classes.output(ClassOut, status_code=201)
 def create(json_data: ClassIn) -> ClassView:
     """Create a class, and get the join code to read out"""
-    return service.create_class(caller(), **json_data.model_dump())
+    return service.create_class(caller(), **json_data.values())
 
 
 @classes.get("/classes/my-classes")
@@ -87,7 +87,7 @@ def leave(class_id: uuid.UUID) -> dict[str, str]:
 @classes.input(ClassChangeIn)
 @classes.output(ClassOut)
 def update(class_id: uuid.UUID, json_data: ClassChangeIn) -> ClassView:
-    """Change a class's name or description"""
+    """Change a class; its timetables move to its time zone"""
     return service.change_class(caller(), class_id, json_data.changes())
 
 

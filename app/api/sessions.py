@@ -11,7 +11,13 @@ from app.api.policy import ANYONE, STAFF, caller, who_may
 from app.api.repeats import repeatable
 from app.schemas.sessions import (
     ActiveListIn,
+    CancelIn,
     ClosingOut,
+    NewSessionOut,
+    RegisterPageOut,
+    RegistersIn,
+    ScopeIn,
+    SessionChangeIn,
     SessionIn,
     SessionListIn,
     SessionOut,
@@ -20,9 +26,10 @@ from app.schemas.sessions import (
     TimedSessionListIn,
 )
 from app.schemas.users import ReasonIn
-from app.services import closing, errors
+from app.services import closing, errors, registers, session_changes
 from app.services import sessions as services
 from app.services.paging import Page
+from app.services.registers import Register
 from app.services.sessions import SessionView
 
 sessions = APIBlueprint("sessions", __name__, tag="Sessions")
@@ -52,11 +59,11 @@ def list_sessions(class_id: uuid.UUID, query_data: SessionListIn) -> Page[Sessio
 @sessions.post("/admin/sessions")
 @who_may(STAFF)
 @repeatable
-@refuses(errors.NotFound, errors.NotYourClass, errors.DatesRefused)
+@refuses(errors.NotFound, errors.NotYourClass, errors.NotYourSubject, errors.DatesRefused)
 @sessions.input(TimedSessionIn)
-@sessions.output(SessionOut, status_code=201)
+@sessions.output(NewSessionOut, status_code=201)
 def create_timed_session(json_data: TimedSessionIn) -> SessionView:
-    """Create a session in which people check in, at a place if one is given"""
+    """Create a session in which people check in: of a class, a subject, a department, an event, or of everybody"""
     return services.create_session(caller(), **json_data.values())
 
 
@@ -76,6 +83,64 @@ def list_managed_sessions(query_data: TimedSessionListIn) -> Page[SessionView]:
 def list_active_sessions(query_data: ActiveListIn) -> Page[SessionView]:
     """The sessions in which one can check in now"""
     return services.active_sessions(caller(), query_data.paging)
+
+
+@sessions.get("/attendance/session/<uuid:session_id>")
+@who_may(ANYONE)
+@refuses(errors.NotClassMember, errors.NotYourSession)
+@sessions.output(SessionOut)
+def read_session(session_id: uuid.UUID) -> SessionView:
+    """A session, for those who take it and those who may attend it"""
+    return services.read_session(caller(), session_id)
+
+
+@sessions.put("/attendance/session/<uuid:session_id>")
+@who_may(STAFF)
+@refuses(
+    errors.NotYourClass,
+    errors.NotYourSession,
+    errors.DatesRefused,
+    errors.SessionClosed,
+    errors.SessionCancelled,
+    errors.TimetableRefused,
+)
+@sessions.input(ScopeIn, location="query")
+@sessions.input(SessionChangeIn)
+@sessions.output(SessionOut)
+def change_session(session_id: uuid.UUID, query_data: ScopeIn, json_data: SessionChangeIn) -> SessionView:
+    """Change a session, or it and those that its timetable makes after it"""
+    following = query_data.scope == "following"
+    return session_changes.change_session(caller(), session_id, json_data.values(), following)
+
+
+@sessions.post("/attendance/session/<uuid:session_id>/cancel")
+@who_may(STAFF)
+@refuses(errors.NotYourClass, errors.NotYourSession, errors.SessionClosed)
+@sessions.input(CancelIn)
+@sessions.output(SessionOut)
+def cancel(session_id: uuid.UUID, json_data: CancelIn) -> SessionView:
+    """Cancel a session, or it and all that its timetable makes after it"""
+    return session_changes.cancel_session(caller(), session_id, json_data.scope == "following", json_data.reason)
+
+
+@sessions.post("/attendance/session/<uuid:session_id>/restore")
+@who_may(STAFF)
+@refuses(errors.NotYourClass, errors.NotYourSession)
+@sessions.input(CancelIn)
+@sessions.output(SessionOut)
+def restore(session_id: uuid.UUID, json_data: CancelIn) -> SessionView:
+    """Undo cancelling: of a session, or of all that were cancelled with it"""
+    return session_changes.restore_session(caller(), session_id, json_data.scope == "following", json_data.reason)
+
+
+@sessions.get("/attendance/registers-not-taken")
+@who_may(STAFF)
+@refuses(errors.NotFound)
+@sessions.input(RegistersIn, location="query")
+@sessions.output(RegisterPageOut)
+def registers_not_taken(query_data: RegistersIn) -> Page[Register]:
+    """Sessions that are over, and nobody marked anybody or checked in"""
+    return registers.not_taken(caller(), query_data.class_id, query_data.days, query_data.paging)
 
 
 @sessions.get("/attendance/session/<uuid:session_id>/close")

@@ -80,6 +80,7 @@ class Session(Tenant, Base):
     policy: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What it decides otherwise than its class and its organisation (`services.policies`)."""
     created_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now, info=NOISE)
 
 
 class Record(Tenant, Base):

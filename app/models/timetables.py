@@ -37,6 +37,8 @@ class Timetable(Tenant, Base):
     left_out: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Days (ISO 8601) on which no session is held: EXDATE."""
     on_holidays: Mapped[bool] = mapped_column(default=False)
+    cancelled_from: Mapped[date | None]
+    """From this day on no session is held: those that had been made are cancelled."""
     time_zone: Mapped[str] = mapped_column(String(64))
     policy: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from app.models import TeacherRole
 from app.schemas.base import Changes, In, Out, PageIn, PageOut, SortBy, Text, Title
+from app.schemas.organisations import TimeZone
 from app.services.classes import JOIN_CODE_LENGTH
+from app.services.policies import Policy, kept
 
 
 def _join_code(value: str) -> str:
@@ -26,10 +28,23 @@ class ClassIn(In):
     description: Annotated[str, Text(2000)] = Field("", examples=["Room 12"])
     subject_id: uuid.UUID | None = None
     term_id: uuid.UUID | None = None
+    time_zone: TimeZone | None = Field(
+        None, description="Where it is held; by default the organisation's", examples=["Europe/London"]
+    )
+    policy: Policy | None = Field(
+        None, description="What checking in to its sessions asks for, where it is not what the organisation asks"
+    )
+
+    def values(self) -> dict[str, Any]:
+        return self.model_dump() | {"policy": kept(self.policy)}
 
 
 class ClassChangeIn(Changes, ClassIn):
     name: Title = Field(default_factory=str, examples=["Mathematics 7b"])
+
+    def changes(self) -> dict[str, Any]:
+        changes = super().changes()
+        return changes | ({"policy": kept(self.policy)} if "policy" in changes else {})
 
 
 class JoinIn(In):
@@ -79,6 +94,8 @@ class ClassOut(Out):
     description: str = Field(examples=["Room 12"])
     subject_id: uuid.UUID | None
     term_id: uuid.UUID | None
+    time_zone: str | None = Field(description="null: the organisation's", examples=["Europe/London"])
+    policy: Policy
     teacher_id: uuid.UUID | None = Field(description="Of the lead teacher")
     teacher_name: str = Field(examples=["Mary Somerville"])
     teachers: list[TeacherOut]

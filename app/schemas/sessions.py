@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
+from app import clock
 from app.models import Source, Status, Verification
-from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text, Title
-from app.schemas.classes import StudentOut
+from app.schemas.base import Changes, Figure, In, Out, PageIn, PageOut, SortBy, Text, Title
+from app.schemas.classes import StudentOut, TeacherOut
+from app.schemas.users import ReasonIn
 from app.services.decision import Fix
 from app.services.policies import Policy, kept
 from app.services.sessions import Days, SessionStatus
 
 Latitude = Annotated[float, Field(strict=True, description="In degrees", examples=[38.7223])]
 Longitude = Annotated[float, Field(strict=True, description="In degrees", examples=[-9.1393])]
+
+
+Scope = Literal["this", "following"]
+
+
+def _sensible(moment: datetime) -> datetime:
+    if not 1900 < moment.year < 9000:  # noqa: PLR2004 - in any zone
+        raise ValueError("this time lies too far away")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_sensible)]
+
+
+class OwnerIn(In):
+    """Whose sessions they are: at most one of these."""
+
+    class_id: uuid.UUID | None = Field(
+        None, description="At most one of class_id, subject_id, department_id and is_event; none: everybody's"
+    )
+    subject_id: uuid.UUID | None = Field(None, description="Of all who are enrolled in the subject's classes")
+    department_id: uuid.UUID | None = Field(None, description="Of its employees")
+    is_event: StrictBool = Field(False, description="Expects nobody, and welcomes everybody")
+
+    @model_validator(mode="after")
+    def at_most_one(self) -> Self:
+        if sum([self.is_event, *(id_ is not None for id_ in (self.class_id, self.subject_id, self.department_id))]) > 1:
+            raise ValueError("at most one of class_id, subject_id, department_id and is_event can be given")
+        return self
+
+    def owner(self) -> dict[str, Any]:
+        return self.model_dump(include=set(OwnerIn.model_fields))
 
 
 class SessionIn(In):
@@ -27,14 +61,13 @@ class SessionIn(In):
     )
 
 
-class TimedSessionIn(In):
-    """Times without an offset are in the organisation's time zone."""
+class TimedSessionIn(OwnerIn):
+    """Times without an offset are in the time zone of the class, or else the organisation's."""
 
     session_name: Title = Field(examples=["Lecture 7"])
     description: Annotated[str, Text(2000)] = Field("", examples=["Lecture hall A"])
-    class_id: uuid.UUID | None = Field(None, description="Without one, everybody of the organisation may check in")
-    start_time: datetime = Field(examples=["2026-03-12T09:00:00"])
-    end_time: datetime = Field(examples=["2026-03-12T10:30:00"])
+    start_time: Moment = Field(examples=["2026-03-12T09:00:00"])
+    end_time: Moment = Field(examples=["2026-03-12T10:30:00"])
     location_lat: Latitude | None = None
     location_lon: Longitude | None = None
     location_radius: Annotated[int, Field(strict=True, ge=5, le=100_000)] | None = Field(
@@ -47,13 +80,10 @@ class TimedSessionIn(In):
     def sensible(self) -> Self:
         if (self.location_lat is None) != (self.location_lon is None):
             raise ValueError("location_lat and location_lon belong together")
-        if not 1900 < self.start_time.year < 9000 or not 1900 < self.end_time.year < 9000:  # noqa: PLR2004 - any zone
-            raise ValueError("these times lie too far away")
         return self
 
     def values(self) -> dict[str, Any]:
-        return {
-            "class_id": self.class_id,
+        return self.owner() | {
             "name": self.session_name,
             "description": self.description,
             "starts_at": self.start_time,
@@ -68,6 +98,31 @@ class TimedSessionIn(In):
             site |= {} if self.location_radius is None else {"radius": self.location_radius}
             rules["sites"] = [site, *rules.get("sites", ())]
         return rules
+
+
+class SessionChangeIn(Changes):
+    """Times without an offset are in the time zone of the class, or else the organisation's."""
+
+    session_name: Title = Field(default_factory=str, examples=["Lecture 7"])
+    description: Annotated[str, Text(2000)] = Field("", examples=["Lecture hall A"])
+    start_time: Moment = Field(default_factory=clock.now, examples=["2026-03-12T09:00:00"])
+    end_time: Moment = Field(default_factory=clock.now, examples=["2026-03-12T10:30:00"])
+    policy: Policy | None = Field(None, description="What checking in asks for, where it is not what its class asks")
+
+    def values(self) -> dict[str, Any]:
+        columns = {"session_name": "name", "start_time": "starts_at", "end_time": "ends_at"}
+        changes = {columns.get(name, name): getattr(self, name) for name in self.model_fields_set}
+        return changes | ({"policy": kept(self.policy)} if "policy" in changes else {})
+
+
+class ScopeIn(In):
+    scope: Scope = Field(
+        "this", description="following: this one and those that its timetable makes after it", examples=["this"]
+    )
+
+
+class CancelIn(ReasonIn, ScopeIn):
+    pass
 
 
 class DaysIn(PageIn):
@@ -144,6 +199,11 @@ class CountsOut(Out):
 class SessionOut(Out):
     id: uuid.UUID
     class_id: uuid.UUID | None
+    subject_id: uuid.UUID | None
+    department_id: uuid.UUID | None
+    is_event: bool
+    timetable_id: uuid.UUID | None
+    is_changed: bool = Field(description="By itself: its timetable changes it no more")
     session_name: str = Field(examples=["Fractions"])
     description: str
     session_date: date = Field(examples=["2026-03-12"])
@@ -153,13 +213,47 @@ class SessionOut(Out):
     location_lat: float | None
     location_lon: float | None
     location_radius: int | None = Field(description="In metres")
+    policy: Policy = Field(description="What it decides otherwise than its class and its organisation")
+    cancelled_at: datetime | None
     closed_at: datetime | None
     created_at: datetime
     counts: CountsOut
 
 
+class NewSessionOut(SessionOut):
+    overlaps: list[uuid.UUID] = Field(description="Ids of its class's other sessions at the same time, at most 100")
+
+
 class SessionPageOut(PageOut):
     items: list[SessionOut]
+
+
+class RegistersIn(PageIn):
+    start_date: date | None = Field(None, examples=["2026-03-01"])
+    end_date: date | None = Field(None, description="This day too", examples=["2026-03-31"])
+    class_id: uuid.UUID | None = None
+    sort: Annotated[list[str], SortBy("session_date", "name")] = Field(default_factory=lambda: ["-session_date"])
+
+    @property
+    def days(self) -> Days:
+        return Days(self.start_date, self.end_date)
+
+
+class RegisterOut(Out):
+    id: uuid.UUID = Field(description="Of the session")
+    session_name: str = Field(examples=["Fractions"])
+    session_date: date
+    start_time: datetime | None
+    end_time: datetime | None
+    class_id: uuid.UUID | None
+    class_name: str | None = Field(examples=["Mathematics 7b"])
+    subject_id: uuid.UUID | None
+    department_id: uuid.UUID | None
+    teachers: list[TeacherOut] = Field(description="Of its class or subject, or else who made it")
+
+
+class RegisterPageOut(PageOut):
+    items: list[RegisterOut]
 
 
 class RecordOut(Out):

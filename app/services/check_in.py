@@ -9,11 +9,10 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Enrolment, Record, Session, Source, Status, User
+from app.models import Attempt, Record, Session, Source, Status, User
 from app.services import audit
 from app.services.caller import Caller
 from app.services.decision import Decision, Fix, Place, Window, arrival, decide, is_on_earth, location
-from app.services.enrolments import enrolled_on
 from app.services.errors import (
     AlreadyCheckedIn,
     AlreadyCheckedOut,
@@ -25,6 +24,7 @@ from app.services.errors import (
 from app.services.organisation_settings import Evidence
 from app.services.policies import rules
 from app.services.records import RecordView
+from app.services.sessions import may_attend
 from app.services.transaction import changed, insert_missing, transaction
 
 SAID = {
@@ -119,14 +119,10 @@ def _pieces(caller: Caller, session: Session, fix: Fix | None) -> dict[str, Any]
 
 
 def _expects(caller: Caller, session: Session) -> bool:
-    if session.class_id is None:
-        return True
-    enrolled = caller.rows(Enrolment, Enrolment.id).where(
-        Enrolment.class_id == session.class_id,
-        Enrolment.student_id == caller.user_id,
-        enrolled_on(session.session_date),
+    welcome = caller.rows(Session, Session.id).where(
+        Session.id == session.id, Session.cancelled_at.is_(None), may_attend(caller, caller.user_id)
     )
-    return db.session.scalar(enrolled.limit(1)) is not None
+    return db.session.scalar(welcome) is not None
 
 
 def _record(caller: Caller, session: Session, decision: Decision) -> Record | None:

@@ -16,7 +16,19 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Class, ClassTeacher, Enrolment, Role, Session, Subject, TeacherRole, Term, User, UserStatus
+from app.models import (
+    Class,
+    ClassTeacher,
+    Enrolment,
+    Role,
+    Session,
+    Subject,
+    TeacherRole,
+    Term,
+    Timetable,
+    User,
+    UserStatus,
+)
 from app.services.caller import Caller
 from app.services.enrolments import (
     add_enrolments,
@@ -57,6 +69,8 @@ class ClassView:
     description: str
     subject_id: uuid.UUID | None
     term_id: uuid.UUID | None
+    time_zone: str | None
+    policy: dict[str, Any]
     teachers: Sequence[TeacherView]
     student_count: int
     session_count: int
@@ -121,10 +135,10 @@ def member_class(caller: Caller, class_id: uuid.UUID) -> Class:
 
 
 @transaction
-def create_class(caller: Caller, name: str, description: str, **of: uuid.UUID | None) -> ClassView:
-    """of: subject_id and term_id. Raises NotFound when one is not the organisation's."""
-    _require(caller, of)
-    row = Class(organisation_id=caller.organisation_id, name=name, description=description, **of)
+def create_class(caller: Caller, name: str, description: str, **values: Any) -> ClassView:
+    """values: subject_id, term_id, time_zone and policy. Raises NotFound when one is not the organisation's."""
+    _require(caller, values)
+    row = Class(organisation_id=caller.organisation_id, name=name, description=description, **values)
     save_with_join_codes([row])
     db.session.add(ClassTeacher(organisation_id=caller.organisation_id, class_id=row.id, teacher_id=caller.user_id))
     db.session.flush()
@@ -133,9 +147,13 @@ def create_class(caller: Caller, name: str, description: str, **of: uuid.UUID | 
 
 @transaction
 def change_class(caller: Caller, class_id: uuid.UUID, changes: dict[str, Any]) -> ClassView:
-    """Set those of name, description, subject_id and term_id that are given. Raises as `taught_class`."""
+    """Set those of name, description, subject_id, term_id, time_zone and policy that are given; its timetables move
+    to its time zone. Raises as `taught_class`."""
     row = taught_class(caller, class_id)
     _require(caller, changes)
+    if "time_zone" in changes:
+        zone = changes["time_zone"] or caller.time_zone
+        db.session.execute(caller.change(Timetable).where(Timetable.class_id == class_id).values(time_zone=zone))
     for field, value in changes.items():
         setattr(row, field, value)
     return _read(caller, row)
@@ -328,7 +346,7 @@ def _read(caller: Caller, row: Class, students: Sequence[User] | None = None) ->
 
 
 def _views(caller: Caller, found: Sequence[Any], students: Sequence[User] | None = None) -> list[ClassView]:
-    teachers = _teachers(caller, [row.id for row, _, _ in found])
+    teachers = teachers_of(caller, [row.id for row, _, _ in found])
     return [
         ClassView(
             row.id,
@@ -336,6 +354,8 @@ def _views(caller: Caller, found: Sequence[Any], students: Sequence[User] | None
             row.description,
             row.subject_id,
             row.term_id,
+            row.time_zone,
+            row.policy,
             teachers[row.id],
             student_count,
             session_count,
@@ -347,7 +367,7 @@ def _views(caller: Caller, found: Sequence[Any], students: Sequence[User] | None
     ]
 
 
-def _teachers(caller: Caller, class_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[TeacherView]]:
+def teachers_of(caller: Caller, class_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[TeacherView]]:
     """Of each class, its lead first."""
     found = defaultdict[uuid.UUID, list[TeacherView]](list)
     rows = db.session.execute(

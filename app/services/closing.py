@@ -123,7 +123,10 @@ def _locked(caller: Caller, session_id: uuid.UUID) -> Session:
 def _due(organisation: Organisation) -> Sequence[Any]:
     over = clock.now() - timedelta(minutes=settings_of(organisation.settings).close_after)
     due = select(Session.id, Session.created_by_id).where(
-        Session.organisation_id == organisation.id, Session.closed_at.is_(None), Session.ends_at < over
+        Session.organisation_id == organisation.id,
+        Session.closed_at.is_(None),
+        Session.cancelled_at.is_(None),
+        Session.ends_at < over,
     )
     found = db.session.execute(due.order_by(Session.ends_at).limit(1000)).all()
     release()

@@ -204,6 +204,22 @@ class NotYourSession(Refusal):
     status, code, title = 403, "not_your_session", "Only who made this session, or an administrator, may do this"
 
 
+class NotYourTimetable(Refusal):
+    status, code, title = 403, "not_your_timetable", "Only who made this timetable, or an administrator, may do this"
+
+
+class SessionClosed(Refusal):
+    status, code, title = 409, "session_closed", "This session is closed: reopen it first"
+
+
+class SessionCancelled(Refusal):
+    status, code, title = 409, "session_cancelled", "This session is cancelled: restore it first"
+
+
+class TimetableRefused(Refusal):
+    status, code, title = 422, "timetable_refused", "No sessions can be made from this timetable"
+
+
 class CheckInRefused(Refusal):
     status, code, title = 403, "check_in_refused", "You cannot check in here now"
 

@@ -144,6 +144,9 @@ class OrganisationSettings(_Part):
         description="A check-in made without network and sent after the session has closed: accept it, have it "
         "reviewed, or refuse it",
     )
+    timetable_days: int = Field(
+        28, strict=True, ge=1, le=366, description="Timetables' sessions are made so many days ahead"
+    )
     late_weight: float = Field(
         1.0, strict=True, ge=0, le=1, description="What being late counts in the attendance rate"
     )

@@ -5,30 +5,34 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func, or_, select, true, union
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, union
+from sqlalchemy.orm import aliased
 
 from app import clock
 from app.extensions import db
 from app.models import (
+    Class,
     ClassTeacher,
+    Department,
     Enrolment,
     Record,
     Role,
     Session,
     Status,
     Subject,
+    Timetable,
     User,
 )
 from app.services.caller import Caller
 from app.services.classes import member_class, taught_class, teaches
 from app.services.enrolments import enrolled_on
-from app.services.errors import DatesRefused, NotYourSession
+from app.services.errors import DatesRefused, NotClassMember, NotYourSession, NotYourSubject
 from app.services.paging import Page, Paging, paginate
 from app.services.rates import Counts
 from app.services.transaction import transaction
@@ -55,6 +59,7 @@ class SessionStatus(StrEnum):
     ACTIVE = "active"
     ENDED = "ended"
     CLOSED = "closed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class SessionView:
     row: Session
     counts: Counts
     time_zone: str
+    overlaps: Sequence[uuid.UUID] = ()
+    """Its class's other sessions at the same time; asked when it is made."""
 
     @property
     def session_name(self) -> str:
@@ -94,7 +101,9 @@ class SessionView:
 
     @property
     def status(self) -> SessionStatus:
-        """By the time, unless it was closed; one without times is on for its day."""
+        """By the time, unless it was cancelled or closed; one without times is on for its day."""
+        if self.row.cancelled_at:
+            return SessionStatus.CANCELLED
         if self.row.closed_at:
             return SessionStatus.CLOSED
         now = clock.now()
@@ -129,6 +138,54 @@ def teaches_subject(caller: Caller, subject_id: uuid.UUID) -> bool:
     return caller.administers or (caller.role == Role.TEACHER and teacher_id in {None, caller.user_id})
 
 
+def theirs(caller: Caller, model: type[Session] | type[Timetable]) -> ColumnElement[bool]:
+    """The condition that a session is the caller's to take, as `manages` says of those who do not administer."""
+    classes = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
+    subjects = caller.rows(Subject, Subject.id).where(Subject.teacher_id == caller.user_id)
+    own = or_(model.subject_id.in_(subjects), model.created_by_id == caller.user_id)
+    return or_(model.class_id.in_(classes), and_(model.class_id.is_(None), own))
+
+
+def may_attend(caller: Caller, user_id: uuid.UUID) -> ColumnElement[bool]:
+    """The condition that a person may check in to a session, unless it is cancelled: who is enrolled in its class, or
+    in one of its subject, on its day; its department's employees; to an event, or without any of these, everybody."""
+    enrolled = caller.rows(Enrolment, Enrolment.id).where(
+        Enrolment.student_id == user_id, enrolled_on(Session.session_date)
+    )
+    in_class = enrolled.where(Enrolment.class_id == Session.class_id)
+    in_subject = enrolled.join(Class, Class.id == Enrolment.class_id).where(_by_subject())
+    employed = caller.rows(User, User.id).where(
+        User.id == user_id, User.role == Role.EMPLOYEE, User.department_id == Session.department_id
+    )
+    return or_(_of_everybody(), *(query.correlate(Session).exists() for query in (in_class, in_subject, employed)))
+
+
+def _by_subject() -> ColumnElement[bool]:
+    """The condition that a class is of the subject of a session that has no class of its own."""
+    return and_(Session.class_id.is_(None), Class.subject_id == Session.subject_id, Class.is_active)
+
+
+def _of_everybody() -> ColumnElement[bool]:
+    return and_(Session.class_id.is_(None), Session.subject_id.is_(None), Session.department_id.is_(None))
+
+
+def require_theirs(
+    caller: Caller, class_id: uuid.UUID | None, subject_id: uuid.UUID | None, department_id: uuid.UUID | None
+) -> None:
+    """That the caller may make sessions of these. Raises NotFound, NotYourClass or NotYourSubject."""
+    if class_id is not None:
+        taught_class(caller, class_id)
+    if subject_id is not None and not teaches_subject(caller, subject_id):
+        raise NotYourSubject
+    caller.require(Department, department_id)
+
+
+def zone_of(caller: Caller, class_id: uuid.UUID | None) -> str:
+    """Where a session is held: where its class is, or else the organisation."""
+    of_class = caller.rows(Class, Class.time_zone).where(Class.id == class_id)
+    return (class_id and db.session.scalar(of_class)) or caller.time_zone
+
+
 def managed_session(caller: Caller, session_id: uuid.UUID) -> Session:
     """Raises NotFound, NotYourClass or NotYourSession."""
     session = caller.get(Session, session_id)
@@ -143,39 +200,76 @@ def managed_session(caller: Caller, session_id: uuid.UUID) -> Session:
 def create_session(
     caller: Caller, class_id: uuid.UUID | None, name: str, session_date: date | None = None, **values: Any
 ) -> SessionView:
-    """A session of a class, or without one of the whole organisation.
+    """A session of a class, a subject or a department, an event, or without any of these of the whole organisation.
 
-    session_date: by default that of its start, or else today, where the organisation is.
-    values: description, starts_at and ends_at (naive ones are the organisation's) and policy (as it is kept).
+    session_date: by default that of its start, or else today, where it is held.
+    values: subject_id, department_id, is_event, description, starts_at and ends_at (naive ones are by the clocks where
+    it is held) and policy (as it is kept).
 
     Raises:
-        NotFound, NotYourClass: as `taught_class`.
+        NotFound, NotYourClass, NotYourSubject: as `require_theirs`.
         DatesRefused: it would end before it starts.
     """
-    if class_id is not None:
-        taught_class(caller, class_id)
-    zone = ZoneInfo(caller.time_zone)
-    for edge in ("starts_at", "ends_at"):
-        if (moment := values.get(edge)) and moment.tzinfo is None:
-            values[edge] = moment.replace(tzinfo=zone)
-    starts_at, ends_at = values.get("starts_at"), values.get("ends_at")
-    if starts_at and ends_at and ends_at <= starts_at:
-        raise DatesRefused
-    started_on = starts_at.astimezone(zone).date() if starts_at else caller.today
-    for site in values.get("policy", {}).get("sites", ()):
-        if "latitude" in site:
-            site.setdefault("radius", caller.settings.geofence.radius)
+    require_theirs(caller, class_id, values.get("subject_id"), values.get("department_id"))
+    zone = ZoneInfo(zone_of(caller, class_id))
     row = Session(
         organisation_id=caller.organisation_id,
         class_id=class_id,
         name=name,
-        session_date=session_date or started_on,
+        session_date=session_date or clock.today(zone.key),
         created_by_id=caller.user_id,
-        **values,
     )
+    set_values(caller, row, values, zone)
     db.session.add(row)
     db.session.flush()
-    return views(caller, [row])[0]
+    at_the_same_time = overlaps(caller, Session.id == row.id)
+    return replace(views(caller, [row])[0], overlaps=at_the_same_time)
+
+
+def set_values(caller: Caller, row: Session, values: dict[str, Any], zone: ZoneInfo) -> None:
+    """Naive times are by the clocks of the zone; a start decides the day. Raises DatesRefused."""
+    for name, value in values.items():
+        is_naive = isinstance(value, datetime) and value.tzinfo is None
+        setattr(row, name, value.replace(tzinfo=zone) if is_naive else value)
+    if (row.starts_at is None) != (row.ends_at is None):
+        raise DatesRefused("A session has both a start and an end, or none")
+    if row.starts_at and row.ends_at and row.ends_at <= row.starts_at:
+        raise DatesRefused
+    if row.starts_at and values.get("starts_at"):
+        row.session_date = row.starts_at.astimezone(zone).date()
+    if "policy" in values:
+        row.policy = with_radius(caller, values["policy"])
+
+
+def with_radius(caller: Caller, policy: dict[str, Any]) -> dict[str, Any]:
+    """The policy, whose circles have the organisation's radius where they name none."""
+    default = {"radius": caller.settings.geofence.radius}
+    sites = [(default if "latitude" in site else {}) | site for site in policy.get("sites", ())]
+    return policy | ({"sites": sites} if sites else {})
+
+
+def overlaps(caller: Caller, which: ColumnElement[bool]) -> Sequence[uuid.UUID]:
+    """The other sessions of a class at the times of some of its own: ids, at most a hundred. Allowed, and told."""
+    other = aliased(Session)
+    same_time = and_(other.starts_at < Session.ends_at, other.ends_at > Session.starts_at)
+    other_one = and_(
+        caller.owns(other),
+        other.class_id == Session.class_id,
+        other.id != Session.id,
+        or_(Session.timetable_id.is_(None), other.timetable_id.is_distinct_from(Session.timetable_id)),
+        other.cancelled_at.is_(None),
+    )
+    query = caller.rows(Session, other.id).join(other, and_(other_one, same_time)).where(which).distinct()
+    return db.session.scalars(query.order_by(other.id).limit(100)).all()
+
+
+def read_session(caller: Caller, session_id: uuid.UUID) -> SessionView:
+    """For those who take it, and those who may attend it. Raises NotFound, NotClassMember or NotYourSession."""
+    session = caller.get(Session, session_id)
+    attended = caller.rows(Session, Session.id).where(Session.id == session_id, may_attend(caller, caller.user_id))
+    if not manages(caller, session) and db.session.scalar(attended) is None:
+        raise NotClassMember if session.class_id else NotYourSession
+    return views(caller, [session])[0]
 
 
 def list_sessions(caller: Caller, status: SessionStatus | None, days: Days, paging: Paging) -> Page[SessionView]:
@@ -183,11 +277,12 @@ def list_sessions(caller: Caller, status: SessionStatus | None, days: Days, pagi
     now = clock.now()
     query = caller.rows(Session).where(days.condition(Session.session_date))
     if not caller.administers:
-        taught = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
-        query = query.where(or_(Session.class_id.in_(taught), Session.created_by_id == caller.user_id))
+        query = query.where(theirs(caller, Session))
     if status:
-        is_closed = Session.closed_at.is_not(None)
-        query = query.where(is_closed if status == SessionStatus.CLOSED else ~is_closed)
+        is_cancelled, is_closed = Session.cancelled_at.is_not(None), Session.closed_at.is_not(None)
+        query = query.where(is_cancelled if status == SessionStatus.CANCELLED else ~is_cancelled)
+        if status != SessionStatus.CANCELLED:
+            query = query.where(is_closed if status == SessionStatus.CLOSED else ~is_closed)
     if status == SessionStatus.SCHEDULED:
         query = query.where(or_(Session.starts_at > now, _untimed(Session.session_date > caller.today)))
     elif status == SessionStatus.ENDED:
@@ -206,16 +301,12 @@ def _untimed(condition: Any) -> Any:
 
 
 def active_sessions(caller: Caller, paging: Paging) -> Page[SessionView]:
-    """The sessions in which one can check in now; a student's are those that they may attend."""
+    """The sessions in which one can check in now; a student's or employee's are those that they may attend."""
     opens = clock.now() + timedelta(minutes=caller.settings.opens_before)
     query = caller.rows(Session).where(Session.starts_at <= opens, Session.ends_at >= clock.now())
-    query = query.where(Session.closed_at.is_(None))
-    if caller.role == Role.STUDENT:
-        enrolled = caller.rows(Enrolment, Enrolment.class_id).where(
-            Enrolment.student_id == caller.user_id, enrolled_on(Session.session_date)
-        )
-        mine = enrolled.where(Enrolment.class_id == Session.class_id).correlate(Session).exists()
-        query = query.where(or_(Session.class_id.is_(None), mine))
+    query = query.where(Session.closed_at.is_(None), Session.cancelled_at.is_(None))
+    if caller.role in COUNTED:
+        query = query.where(may_attend(caller, caller.user_id))
     page = paginate(query, paging, {"id": Session.id, "starts_at": Session.starts_at})
     return page.of(views(caller, page.items))
 
@@ -234,9 +325,9 @@ def sessions_of_class(caller: Caller, class_id: uuid.UUID, paging: Paging) -> Pa
 def session_counts(caller: Caller, sessions: Sequence[Session]) -> dict[uuid.UUID, Counts]:
     """Each session's counts, in two statements however many they are.
 
-    Expected is who was enrolled on the session's day and everyone who has a record anyway.
+    Expected is as `expected_people` says. A cancelled session expects nobody, and counts nothing.
     """
-    ids = [session.id for session in sessions]
+    ids = [session.id for session in sessions if session.cancelled_at is None]
     by_status: dict[uuid.UUID, dict[Status, int]] = defaultdict(dict)
     for session_id, status, count in db.session.execute(
         caller.rows(Record, Record.session_id, Record.status, func.count())
@@ -246,7 +337,7 @@ def session_counts(caller: Caller, sessions: Sequence[Session]) -> dict[uuid.UUI
         by_status[session_id][status] = count
     expected = dict(db.session.execute(_expected(caller, ids)).all())
     late_weight = caller.settings.late_weight
-    return {id_: Counts.of(expected.get(id_, 0), by_status[id_], late_weight) for id_ in ids}
+    return {row.id: Counts.of(expected.get(row.id, 0), by_status[row.id], late_weight) for row in sessions}
 
 
 def views(caller: Caller, rows: Sequence[Session]) -> list[SessionView]:
@@ -261,20 +352,36 @@ def _expected(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
 
 
 def expected_people(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
-    """Subquery of session_id and student_id: who is expected in these sessions, or has a record anyway."""
-    enrolled = (
-        caller.rows(Session, Session.id.label("session_id"), Enrolment.student_id)
-        .join(Enrolment, Enrolment.class_id == Session.class_id)
-        .join(User, User.id == Enrolment.student_id)
-        .where(Session.id.in_(session_ids), caller.owns(Enrolment), enrolled_on(Session.session_date))
-        .where(or_(User.inactive_on.is_(None), User.inactive_on > Session.session_date))
+    """Subquery of session_id and student_id: who is expected in these sessions, or has a record anyway.
+
+    In a class's session those enrolled on its day, in a subject's those enrolled in its active classes, in a
+    department's its employees, in an event nobody, in others everybody: whoever was active on the day. Nobody at all
+    in one that is cancelled.
+    """
+    these = and_(Session.id.in_(session_ids), Session.cancelled_at.is_(None))
+    is_active = or_(User.inactive_on.is_(None), User.inactive_on > Session.session_date)
+    enrolled = caller.rows(Session, Session.id.label("session_id"), Enrolment.student_id).where(these)
+    in_class = enrolled.join(Enrolment, Enrolment.class_id == Session.class_id)
+    in_subject = enrolled.join(Class, and_(caller.owns(Class), _by_subject())).join(
+        Enrolment, Enrolment.class_id == Class.id
     )
-    everybody = (
+    students = [
+        query.join(User, User.id == Enrolment.student_id).where(
+            caller.owns(Enrolment), enrolled_on(Session.session_date), is_active
+        )
+        for query in (in_class, in_subject)
+    ]
+    in_department = and_(User.role == Role.EMPLOYEE, User.department_id == Session.department_id)
+    in_organisation = and_(_of_everybody(), Session.is_event.is_(False), User.role.in_(COUNTED))
+    others = (
         caller.rows(Session, Session.id.label("session_id"), User.id)
         .join(User, User.organisation_id == Session.organisation_id)
-        .where(Session.id.in_(session_ids), Session.class_id.is_(None), Session.subject_id.is_(None))
-        .where(User.role.in_(COUNTED))
-        .where(or_(User.inactive_on.is_(None), User.inactive_on > Session.session_date))
+        .where(these, Session.class_id.is_(None), Session.subject_id.is_(None))
+        .where(or_(in_department, in_organisation), is_active)
     )
-    recorded = caller.rows(Record, Record.session_id, Record.student_id).where(Record.session_id.in_(session_ids))
-    return union(enrolled, everybody, recorded).subquery()
+    recorded = (
+        caller.rows(Session, Session.id.label("session_id"), Record.student_id)
+        .join(Record, Record.session_id == Session.id)
+        .where(these, caller.owns(Record))
+    )
+    return union(*students, others, recorded).subquery()

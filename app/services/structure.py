@@ -16,11 +16,12 @@ from sqlalchemy import func, or_
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
-from app.models import Holiday, Subject
+from app.models import Holiday, Subject, Term
 from app.services.caller import Caller
 from app.services.classes import require_teacher
 from app.services.errors import ChangedMeanwhile, DatesRefused, InUse, NameTaken, UnreadableFile
 from app.services.paging import Page, Paging, paginate
+from app.services.timetables import make_soon
 from app.services.transaction import transaction
 from app.services.users import set_department
 
@@ -73,6 +74,8 @@ def remove_row(caller: Caller, model: type[Any], id_: uuid.UUID) -> None:
         db.session.flush()
     except IntegrityError as used:
         raise InUse from used
+    if model is Holiday:
+        make_soon()
 
 
 def _save(caller: Caller, row: Any, values: dict[str, Any]) -> Any:
@@ -89,6 +92,8 @@ def _save(caller: Caller, row: Any, values: dict[str, Any]) -> Any:
         db.session.flush()
     except IntegrityError as taken:
         raise NameTaken from taken
+    if isinstance(row, (Holiday, Term)):
+        make_soon()
     return row
 
 
@@ -115,6 +120,7 @@ def import_holidays(caller: Caller, calendar: bytes) -> HolidayImport:
         db.session.flush()
     except IntegrityError as race:
         raise ChangedMeanwhile from race
+    make_soon()
     return HolidayImport(len(created), updated, len(known) - updated)
 
 

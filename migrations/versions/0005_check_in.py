@@ -224,6 +224,7 @@ def upgrade() -> None:
         sa.Column("rule", sa.String(length=500), nullable=False),
         sa.Column("left_out", sa.JSON(), nullable=False),
         sa.Column("on_holidays", sa.Boolean(), nullable=False),
+        sa.Column("cancelled_from", sa.Date(), nullable=True),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
         sa.Column("policy", sa.JSON(), nullable=False),
         sa.Column("created_by_id", sa.Uuid(), nullable=False),
@@ -391,6 +392,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("cancelled_at", UTCDateTime(), nullable=True))
         table.add_column(sa.Column("closed_at", UTCDateTime(), nullable=True))
         table.add_column(sa.Column("policy", sa.JSON(), nullable=False, server_default=EMPTY_OBJECT))
+        table.add_column(sa.Column("changed_at", UTCDateTime(), nullable=False, server_default=LONG_AGO))
         table.alter_column("class_id", existing_type=sa.Uuid(), nullable=True)
         table.create_index("ix_sessions_organisation_id_ends_at", ["organisation_id", "ends_at"])
         table.create_index(
@@ -431,6 +433,7 @@ def downgrade() -> None:
             "cancelled_at",
             "closed_at",
             "policy",
+            "changed_at",
         ):
             table.drop_column(name)
     with op.batch_alter_table("records") as table:

@@ -27,6 +27,8 @@ from tests.factories import make, models
 BODIES = {
     "/api/students": {"name": "Ada", "gender": "female"},
     "/api/attendance": {"status": "present"},
+    "/api/admin/sessions": {"subject_id": None, "department_id": None},
+    "/api/admin/timetables": {"subject_id": None, "department_id": None, "minutes": 60},
     "/api/admin/users": {"name": "Annabella", "role": "parent"},
     "/api/admin/users/teachers": {"name": "Mary"},
     "/api/admin/users/parents": {"name": "Annabella"},
@@ -86,6 +88,7 @@ def test_only_these_calls_are_public(installed: APIFlask) -> None:
         "POST /api/auth/accept-invitation",
         "GET /api/auth/single-sign-on/<uuid:organisation_id>",
         "GET /api/auth/single-sign-on/<uuid:organisation_id>/callback",
+        "GET /api/calendar/<token>.ics",
         "GET /api/health",
         "GET /api/links/<kind>",
         "GET /api/setup",

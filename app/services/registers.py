@@ -1,0 +1,76 @@
+"""Registers not taken: sessions that are over, and nobody marked anybody or checked in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, or_
+from sqlalchemy.orm import aliased
+
+from app import clock
+from app.models import Class, Record, Session, Source, Subject, TeacherRole, User
+from app.services.caller import Caller
+from app.services.classes import TeacherView, teachers_of
+from app.services.paging import Page, Paging, paginate
+from app.services.sessions import Days, theirs
+
+BY_ITSELF = (Source.CLOSE, Source.LEAVE)
+"""Records that come without anybody taking the register."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    row: Session
+    class_name: str | None
+    teachers: Sequence[TeacherView]
+
+    @property
+    def session_name(self) -> str:
+        return self.row.name
+
+    @property
+    def start_time(self) -> datetime | None:
+        return self.row.starts_at
+
+    @property
+    def end_time(self) -> datetime | None:
+        return self.row.ends_at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+
+def not_taken(caller: Caller, class_id: uuid.UUID | None, days: Days, paging: Paging) -> Page[Register]:
+    """Sessions that ended (without times: of a past day) and were not taken, of those that the caller manages. An
+    event expects nobody, and a cancelled session is not held: they are not among them. Raises NotFound."""
+    caller.require(Class, class_id)
+    taken = caller.rows(Record, Record.id).where(Record.session_id == Session.id, Record.source.not_in(BY_ITSELF))
+    is_over = or_(Session.ends_at < clock.now(), and_(Session.starts_at.is_(None), Session.session_date < caller.today))
+    subject_teacher, creator = aliased(User), aliased(User)
+    query = (
+        caller.rows(Session, Session, Class.name, subject_teacher, creator)
+        .outerjoin(Class, Class.id == Session.class_id)
+        .outerjoin(Subject, Subject.id == Session.subject_id)
+        .outerjoin(subject_teacher, subject_teacher.id == Subject.teacher_id)
+        .join(creator, creator.id == Session.created_by_id)
+        .where(
+            is_over, Session.cancelled_at.is_(None), Session.is_event.is_(False), days.condition(Session.session_date)
+        )
+        .where(~taken.correlate(Session).exists())
+    )
+    if not caller.administers:
+        query = query.where(theirs(caller, Session))
+    if class_id is not None:
+        query = query.where(Session.class_id == class_id)
+    page = paginate(query, paging, {"id": Session.id, "session_date": Session.session_date, "name": Session.name})
+    of_classes = teachers_of(caller, [row.class_id for row, *_ in page.items if row.class_id])
+    registers = []
+    for row, class_name, *others in page.items:
+        one = next(user for user in others if user is not None)
+        teachers = of_classes[row.class_id] if row.class_id else [TeacherView(one.id, one.name, TeacherRole.LEAD)]
+        registers.append(Register(row, class_name, teachers))
+    return page.of(registers)
