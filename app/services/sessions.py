@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -230,7 +230,7 @@ def set_values(caller: Caller, row: Session, values: dict[str, Any], zone: ZoneI
     """Naive times are by the clocks of the zone; a start decides the day. Raises DatesRefused."""
     for name, value in values.items():
         is_naive = isinstance(value, datetime) and value.tzinfo is None
-        setattr(row, name, value.replace(tzinfo=zone) if is_naive else value)
+        setattr(row, name, value.replace(tzinfo=zone).astimezone(UTC) if is_naive else value)
     if (row.starts_at is None) != (row.ends_at is None):
         raise DatesRefused("A session has both a start and an end, or none")
     if row.starts_at and row.ends_at and row.ends_at <= row.starts_at:
