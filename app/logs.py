@@ -12,7 +12,7 @@ import structlog
 from apiflask import APIFlask
 from flask import Response, g, request
 
-SECRET_IN_PATH = re.compile(r"(?<=/calendar/)[^/]+")
+SECRET_IN_PATH = re.compile(r"(?<=/calendar/).+", re.DOTALL)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 log = structlog.get_logger("rollcall")

@@ -24,7 +24,7 @@ from app.models import Base, Role, SignIn
 from tests.conftest import Cast, Person, settings_for
 from tests.factories import make, models
 
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "/api/students": {"name": "Ada", "gender": "female"},
     "/api/attendance": {"status": "present"},
     "/api/admin/sessions": {"subject_id": None, "department_id": None},
