@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
-from app.models import Organisation, Role
+from app.models import Organisation, Role, Status
+from app.services.text import without_control_characters
 
 Domain = Annotated[
     str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[\w-]+(\.[\w-]+)+$", max_length=253)
@@ -35,6 +36,10 @@ def _network(text: str) -> str:
 
 
 Network = Annotated[str, StringConstraints(strip_whitespace=True, max_length=50), AfterValidator(_network)]
+
+
+EdFi = Literal["In Attendance", "Tardy", "Unexcused Absence", "Excused Absence", "Early departure", "Partial"]
+"""Ed-Fi's own values of AttendanceEventCategoryDescriptor."""
 
 
 WHOLE = "whole"
@@ -98,6 +103,40 @@ class FacePolicy(_Part):
     )
 
 
+def _no_built_in_word(code: str) -> str:
+    if code.lower() in set(Status):
+        raise ValueError("this word is there already")
+    return code
+
+
+class DefinedStatus(_Part):
+    """A status of the organisation's own, beside the five that there are."""
+
+    code: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,20}$"),
+        AfterValidator(_no_built_in_word),
+    ] = Field(description="By which it is given, in capitals or not", examples=["SICK"])
+    label: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+        AfterValidator(without_control_characters),
+    ] = Field(examples=["Ill, with a note"])
+    counts_as: Status = Field(description="In all rates and counts", examples=["excused"])
+    colour: Annotated[str, StringConstraints(to_lower=True, pattern=r"^#[0-9A-Fa-f]{6}$")] = Field(
+        "#6b7280", examples=["#6b7280"]
+    )
+    ed_fi: EdFi | None = Field(
+        None, description="Ed-Fi AttendanceEventCategory; null: that of counts_as", examples=["Excused Absence"]
+    )
+
+
+def _different_codes(statuses: list[DefinedStatus]) -> list[DefinedStatus]:
+    if len({status.code.lower() for status in statuses}) < len(statuses):
+        raise ValueError("two have the same code")
+    return statuses
+
+
 class Retention(_Part):
     """In days, after which it is deleted."""
 
@@ -151,6 +190,12 @@ class OrganisationSettings(_Part):
         1.0, strict=True, ge=0, le=1, description="What being late counts in the attendance rate"
     )
     low_attendance: float = Field(0.75, strict=True, ge=0, le=1, description="A rate below this is low")
+    statuses: Annotated[list[DefinedStatus], AfterValidator(_different_codes)] = Field(
+        [],
+        max_length=50,
+        description="Statuses of its own, each with `code`, `label`, `counts_as` (one of the five that there are), "
+        "`colour` and `ed_fi` (Ed-Fi AttendanceEventCategory)",
+    )
     registration: Registration = Field(default_factory=Registration)
     geofence: Geofence = Field(default_factory=Geofence)
     faces: FacePolicy = Field(default_factory=FacePolicy)
