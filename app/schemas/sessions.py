@@ -181,6 +181,7 @@ class RecordListIn(PageIn):
 class MarkIn(In):
     session_id: uuid.UUID
     student_ids: list[uuid.UUID] = Field(min_length=1, max_length=1000)
+    reason: Annotated[str, Text(500)] | None = Field(None, description="Kept with the marks", examples=["Seen later"])
 
 
 class CountsOut(Out):
@@ -263,6 +264,9 @@ class RecordOut(Out):
     session_name: str = Field(examples=["Fractions"])
     session_date: date
     status: Status = Field(examples=["present"])
+    code: str | None = Field(description="Of the organisation's own status", examples=["SICK"])
+    is_office: bool = Field(description="The office decided it, over what a teacher marks")
+    remarks: str | None
     source: Source = Field(description="By hand, or by checking in", examples=["check_in"])
     verification_status: Verification = Field(examples=["verified"])
     check_in_time: datetime | None
@@ -307,4 +311,5 @@ class MarkOut(Out):
     session_id: uuid.UUID
     newly_marked: int = Field(examples=[2])
     already_marked: int = Field(examples=[0])
+    overridden: list[uuid.UUID] = Field(description="Of whom the office has decided otherwise")
     refused: list[RefusedOut]

@@ -86,6 +86,11 @@ def note(organisation_id: uuid.UUID, action: str, person_id: uuid.UUID | None, *
     _changes(db.session()).append(Change(organisation_id, action, person_id=person_id, content=details))
 
 
+def created(row: Base) -> None:
+    """Within a transaction: an entry for a row that was inserted unaudited (`insert_missing`) and read back."""
+    _add(db.session(), type(row), None, _values(row))
+
+
 @event.listens_for(db.session, "after_flush")
 def _flushed(session: Session, _context: Any) -> None:
     for row in session.new:

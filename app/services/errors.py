@@ -220,6 +220,10 @@ class TimetableRefused(Refusal):
     status, code, title = 422, "timetable_refused", "No sessions can be made from this timetable"
 
 
+class NotOverridden(Refusal):
+    status, code, title = 409, "not_overridden", "The office has not decided this record"
+
+
 class CheckInRefused(Refusal):
     status, code, title = 403, "check_in_refused", "You cannot check in here now"
 

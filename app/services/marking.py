@@ -1,39 +1,28 @@
-"""Marking by hand, by class or subject and day: all marks of a call, or none; marking again changes, never doubles."""
+"""Marking by hand, by class or subject and day, or by session: all marks of a call, or none; marking again changes,
+never doubles."""
 
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import (
-    Class,
-    ClassTeacher,
-    Enrolment,
-    Record,
-    Role,
-    Session,
-    Source,
-    Status,
-    StudentProfile,
-    Subject,
-    User,
-    UserStatus,
-    Verification,
-)
+from app.models import Class, ClassTeacher, Record, Role, Session, Status, StudentProfile, Subject, User, UserStatus
+from app.services import audit
 from app.services.caller import Caller
-from app.services.errors import MarksRefused, NotFound, NotYourClass, NotYourSubject
+from app.services.errors import MarksRefused, NotFound, NotYourClass, NotYourSubject, SessionCancelled
+from app.services.marks import Given, Kept, give, session_to_mark, to_mark
 from app.services.paging import Page, Paging, paginate
-from app.services.sessions import Days, teaches_subject
+from app.services.sessions import COUNTED, Days, expected_people, managed_session, takes_subject
+from app.services.statuses import Meaning, meanings
 from app.services.students import visible_students
 from app.services.transaction import insert_missing, transaction
 
@@ -52,8 +41,20 @@ class Mark:
 
     @property
     def key(self) -> str:
-        of = f"class {self.class_id}" if self.class_id else f"subject {self.subject_id}"
-        return f"{of} {self.day}"
+        return _key(self.class_id, self.subject_id, self.day)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMark:
+    """What one mark of a given session says; place: as of `Mark`."""
+
+    place: str
+    student_id: uuid.UUID
+    status: str
+    remarks: str | None = None
+
+    key = ""
+    """There is one session only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,32 @@ class MarkedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
+    """overridden: whose records the office has decided, so that a teacher's mark is kept and changes nothing."""
+
     created: int
     updated: int
+    overridden: Sequence[uuid.UUID]
     records: Sequence[MarkedRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMarked:
+    """How many records a session has got, and how many say something else now. overridden: as of `Marked`."""
+
+    session_id: uuid.UUID
+    created: int
+    updated: int
+    overridden: Sequence[uuid.UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class _Student:
+    user: User
+    roll_number: str | None
+    expected_in: set[uuid.UUID | None]
+
+    def is_one_of(self, *roles: Role) -> bool:
+        return self.user.role in roles and self.user.status == UserStatus.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +108,114 @@ class RecordFilter:
     days: Days = field(default_factory=Days)
 
 
+def _key(class_id: uuid.UUID | None, subject_id: uuid.UUID | None, day: date) -> str:
+    return f"{f'class {class_id}' if class_id else f'subject {subject_id}'} {day}"
+
+
 @transaction
-def mark(caller: Caller, marks: Sequence[Mark]) -> Marked:
+def mark(caller: Caller, marks: Sequence[Mark], reason: str | None) -> Marked:
     """Save marks of classes and subjects on their days; a day's session is found, or made.
 
     Raises:
         MarksRefused: names each wrong mark, by its place; nothing is saved.
         NotFound: there is no such class or subject.
         NotYourClass, NotYourSubject: it is another teacher's.
+        SessionCancelled: one of these days' session does not take place.
     """
-    _require_theirs(caller, marks)
-    _require_good(_wrong(caller, marks))
-    sessions = _sessions(caller, marks)
-    of = [(sessions[mark.key], mark) for mark in sorted(marks, key=lambda mark: mark.student_id)]
-    new = _insert(caller, of)
-    records = {(row.session_id, row.student_id): row for row in _records(caller, of)}
-    created = sum(row.id in new for row in records.values())
-    updated = sum(_change(caller, records[session.id, mark.student_id], mark) for session, mark in of)
-    db.session.flush()
-    ids = [row.id for row in records.values()]
-    shown = db.session.execute(_shown(caller).where(Record.id.in_(ids)).order_by(User.last_name, User.first_name))
-    return Marked(created, updated, [MarkedRecord(*row) for row in shown])
+    _because(reason)
+    names = _names(caller, marks)
+    sessions, office = _sessions(caller, marks, names)
+    students = _students(caller, marks, [session.id for session in sessions.values()])
+    wrong = _Wrong(caller, marks)
+    for mark in marks:
+        student = students.get(mark.student_id)
+        if student is None or (mark.subject_id and not student.is_one_of(Role.STUDENT)):
+            wrong.add(mark, "there is no student with this id")
+        elif mark.class_id and sessions[mark.key].id not in student.expected_in:
+            wrong.add(mark, "this student was not in the class on this day")
+    wrong.refuse()
+    return _give(caller, [(sessions[mark.key], mark) for mark in marks], students, office)
+
+
+@transaction
+def mark_session(caller: Caller, session_id: uuid.UUID, marks: Sequence[SessionMark], reason: str | None) -> Marked:
+    """Save marks of people who are expected in a session; it may be closed.
+
+    Raises:
+        MarksRefused: names each wrong mark, by its place; nothing is saved.
+        NotFound, NotYourClass, NotYourSession, SessionCancelled: as `session_to_mark`.
+    """
+    _because(reason)
+    session, office = session_to_mark(caller, session_id)
+    students = _students(caller, marks, [session_id])
+    wrong = _Wrong(caller, marks)
+    for mark in marks:
+        student = students.get(mark.student_id)
+        if student is None:
+            wrong.add(mark, "there is nobody with this id")
+        elif session_id not in student.expected_in and not (session.is_event and student.is_one_of(*COUNTED)):
+            wrong.add(mark, "this person is not expected in the session")
+    wrong.refuse()
+    return _give(caller, [(session, mark) for mark in marks], students, office)
+
+
+@transaction
+def copy(
+    caller: Caller, session_id: uuid.UUID, from_session_id: uuid.UUID, only_unmarked: bool, reason: str | None
+) -> SessionMarked:
+    """Give those who are expected in a session the statuses that they have in another one.
+
+    only_unmarked: records that are there stay as they are.
+
+    Raises NotFound, NotYourClass, NotYourSession (of either session), SessionCancelled.
+    """
+    _because(reason)
+    session, office = session_to_mark(caller, session_id)
+    other = caller.get(Session, from_session_id)
+    if other.class_id is None or other.class_id != session.class_id:
+        managed_session(caller, from_session_id)
+    people = expected_people(caller, [session_id])
+    statuses = db.session.execute(
+        caller.rows(Record, Record.student_id, Record.status, Record.code)
+        .join(people, people.c.student_id == Record.student_id)
+        .where(Record.session_id == from_session_id)
+    )
+    given = [Given(session, student_id, Meaning(status, code)) for student_id, status, code in statuses]
+    return _marked(session_id, give(caller, given, office, stays=tuple(Status) if only_unmarked else ()))
+
+
+@transaction
+def mark_everyone_else(caller: Caller, session_id: uuid.UUID, status: str) -> SessionMarked:
+    """Give everybody who is expected in a session and has no record one of this status.
+
+    Raises:
+        MarksRefused: there is no such status.
+        NotFound, NotYourClass, NotYourSession, SessionCancelled: as `session_to_mark`.
+    """
+    session, office = session_to_mark(caller, session_id)
+    meaning = meanings(caller.settings).get(status)
+    if meaning is None:
+        raise MarksRefused(errors={"status": [_no_status(caller)]})
+    people = expected_people(caller, [session_id])
+    marked = caller.rows(Record, Record.student_id).where(Record.session_id == session_id)
+    unmarked = db.session.scalars(select(people.c.student_id).where(people.c.student_id.not_in(marked)))
+    given = [Given(session, student_id, meaning) for student_id in unmarked]
+    return _marked(session_id, give(caller, given, office, stays=tuple(Status)))
+
+
+def _marked(session_id: uuid.UUID, kept: Sequence[Kept]) -> SessionMarked:
+    overridden = [one.record.student_id for one in kept if one.is_overridden]
+    return SessionMarked(session_id, *_count(kept), overridden)
+
+
+def _count(kept: Sequence[Kept]) -> tuple[int, int]:
+    return sum(one.is_new for one in kept), sum(one.is_changed for one in kept)
+
+
+def _because(reason: str | None) -> None:
+    """Otherwise it is the one that came with the request."""
+    if reason:
+        audit.because(reason)
 
 
 def search(caller: Caller, wanted: RecordFilter, paging: Paging) -> Page[MarkedRecord]:
@@ -138,146 +249,137 @@ def _shown(caller: Caller) -> Select[Any]:
     )
 
 
-def _require_theirs(caller: Caller, marks: Sequence[Mark]) -> None:
-    class_ids = {mark.class_id for mark in marks if mark.class_id}
-    if class_ids - set(db.session.scalars(caller.rows(Class, Class.id).where(Class.id.in_(class_ids)))):
-        raise NotFound("There is no class with this id")
-    mine = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
-    if not caller.administers and class_ids - set(db.session.scalars(mine)):
-        raise NotYourClass
-    for subject_id in sorted({mark.subject_id for mark in marks if mark.subject_id}):
-        if not teaches_subject(caller, subject_id):
-            raise NotYourSubject
-
-
-def _require_good(wrong: dict[str, list[str]]) -> None:
-    if wrong:
-        raise MarksRefused(f"Nothing was saved, for what is wrong with {', '.join(wrong)}", errors=wrong)
-
-
-def _wrong(caller: Caller, marks: Sequence[Mark]) -> dict[str, list[str]]:
-    ids = {mark.student_id for mark in marks}
-    students = set(
-        db.session.scalars(
-            caller.rows(User, User.id).where(
-                User.id.in_(ids), User.role == Role.STUDENT, User.status == UserStatus.ACTIVE
-            )
-        )
-    )
-    enrolled = _enrolled(caller, marks)
-    wrong: dict[str, list[str]] = {}
-    first: dict[tuple[str, uuid.UUID], str] = {}
-    for mark in marks:
-        if mark.status not in set(Status):
-            wrong.setdefault(mark.place, []).append(f"status is none of {', '.join(Status)}")
-        if mark.student_id not in students:
-            wrong.setdefault(mark.place, []).append("there is no student with this id")
-        elif mark.class_id and not any(
-            starts_on <= mark.day and (ends_on is None or mark.day < ends_on)
-            for starts_on, ends_on in enrolled[mark.class_id, mark.student_id]
-        ):
-            wrong.setdefault(mark.place, []).append("this student was not in the class on this day")
-        if first.setdefault((mark.key, mark.student_id), mark.place) != mark.place:
-            wrong.setdefault(mark.place, []).append(f"is marked by {first[mark.key, mark.student_id]} already")
-    return wrong
-
-
-def _enrolled(caller: Caller, marks: Sequence[Mark]) -> dict[Any, list[tuple[date, date | None]]]:
-    """From when to when each student of the marks was in each of their classes."""
-    found = defaultdict[Any, list[tuple[date, date | None]]](list)
-    rows = caller.rows(Enrolment).where(
-        Enrolment.class_id.in_({mark.class_id for mark in marks if mark.class_id}),
-        Enrolment.student_id.in_({mark.student_id for mark in marks}),
-    )
-    for row in db.session.scalars(rows):
-        found[row.class_id, row.student_id].append((row.starts_on, row.ends_on))
-    return found
-
-
-def _sessions(caller: Caller, marks: Sequence[Mark]) -> dict[str, Session]:
-    """By the marks' keys: a class's session of that day that is there, or else the one that marking makes."""
-    by_key = {mark.key: mark for mark in marks}
-    class_ids = {mark.class_id for mark in marks if mark.class_id}
-    there = caller.rows(Session).where(
-        or_(
-            Session.key.in_(list(by_key)),
-            and_(Session.class_id.in_(class_ids), Session.session_date.in_({mark.day for mark in marks})),
-        )
-    )
-    found = _by_key(db.session.scalars(there.order_by(Session.id)))
-    missing = [by_key[key] for key in by_key if key not in found]
-    if missing:
-        names = _names(caller, missing)
-        now = clock.now()
-        own = {"organisation_id": caller.organisation_id, "created_by_id": caller.user_id, "created_at": now}
-        rows = [
-            own
-            | {"id": uuid7(), "key": mark.key, "class_id": mark.class_id, "subject_id": mark.subject_id}
-            | {"name": names[mark.class_id or mark.subject_id], "description": "", "session_date": mark.day}
-            for mark in missing
-        ]
-        insert_missing(Session, rows, ("organisation_id", "key"))
-        found = _by_key(db.session.scalars(there.order_by(Session.id)))
-    return found
-
-
-def _by_key(sessions: Any) -> dict[str, Session]:
-    """The first of a class's day; one that marking made comes before others."""
-    found: dict[str, Session] = {}
-    for session in sessions:
-        key = session.key or f"class {session.class_id} {session.session_date}"
-        if key not in found or (session.key and not found[key].key):
-            found[key] = session
-    return found
-
-
 def _names(caller: Caller, marks: Sequence[Mark]) -> dict[uuid.UUID | None, str]:
+    """Of the marks' classes and subjects, which the caller teaches. Raises NotFound, NotYourClass or NotYourSubject."""
     names: dict[uuid.UUID | None, str] = {}
-    for model, ids in (
-        (Class, [mark.class_id for mark in marks if mark.class_id]),
-        (Subject, [mark.subject_id for mark in marks if mark.subject_id]),
-    ):
-        names |= dict(db.session.execute(caller.rows(model, model.id, model.name).where(model.id.in_(ids))).all())
+    if class_ids := {mark.class_id for mark in marks if mark.class_id}:
+        mine = caller.rows(ClassTeacher, ClassTeacher.id).where(
+            ClassTeacher.class_id == Class.id, ClassTeacher.teacher_id == caller.user_id
+        )
+        query = caller.rows(Class, Class.id, Class.name, mine.exists()).where(Class.id.in_(class_ids))
+        classes = db.session.execute(query).all()
+        if len(classes) < len(class_ids):
+            raise NotFound("There is no class with this id")
+        if not caller.administers and not all(teaches for _, _, teaches in classes):
+            raise NotYourClass
+        names |= {id_: name for id_, name, _ in classes}
+    if subject_ids := {mark.subject_id for mark in marks if mark.subject_id}:
+        subjects = db.session.scalars(caller.rows(Subject).where(Subject.id.in_(subject_ids))).all()
+        if len(subjects) < len(subject_ids):
+            raise NotFound("There is no subject with this id")
+        if not all(takes_subject(caller, subject) for subject in subjects):
+            raise NotYourSubject
+        names |= {subject.id: subject.name for subject in subjects}
     return names
 
 
-Of = Sequence[tuple[Session, Mark]]
+def _sessions(
+    caller: Caller, marks: Sequence[Mark], names: dict[uuid.UUID | None, str]
+) -> tuple[dict[str, Session], set[uuid.UUID]]:
+    """By the marks' keys: a session of that day that is there, or else the one that marking makes; and in which of
+    them the caller is the office. Raises SessionCancelled."""
+    by_key = {mark.key: mark for mark in marks}
+    days = {mark.day for mark in marks}
+    of_subjects = Session.subject_id.in_({mark.subject_id for mark in marks if mark.subject_id})
+    of_classes = Session.class_id.in_({mark.class_id for mark in marks if mark.class_id})
+    there = to_mark(caller).where(
+        Session.session_date.in_(days), or_(of_classes, and_(of_subjects, Session.class_id.is_(None)))
+    )
+    found = _by_key(db.session.execute(there).all())
+    missing = [by_key[key] for key in by_key if key not in found]
+    if missing:
+        new = _make(caller, missing, names)
+        found = _by_key(db.session.execute(there).all())
+        for session, _ in found.values():
+            if session.id in new:
+                audit.created(session)
+    if any(session.cancelled_at for key, (session, _) in found.items() if key in by_key):
+        raise SessionCancelled
+    office = {session.id for session, teaches in found.values() if caller.administers and not teaches}
+    return {key: session for key, (session, _) in found.items() if key in by_key}, office
 
 
-def _insert(caller: Caller, of: Of) -> set[uuid.UUID]:
-    """The ids that records have got where there was none yet."""
-    now = clock.now()
+def _make(caller: Caller, marks: Sequence[Mark], names: dict[uuid.UUID | None, str]) -> set[uuid.UUID]:
+    """The ids that their sessions get where there is none yet."""
+    own = {"organisation_id": caller.organisation_id, "created_by_id": caller.user_id, "created_at": clock.now()}
     rows: list[dict[str, Any]] = [
-        {
-            "id": uuid7(),
-            "organisation_id": caller.organisation_id,
-            "created_at": now,
-            "session_id": session.id,
-            "student_id": mark.student_id,
-            "status": Status(mark.status),
-            "source": Source.MANUAL,
-            "verification": Verification.VERIFIED,
-            "remarks": mark.remarks,
-            "marked_at": now,
-            "marked_by_id": caller.user_id,
-        }
-        for session, mark in of
+        own
+        | {"id": uuid7(), "key": mark.key, "class_id": mark.class_id, "subject_id": mark.subject_id}
+        | {"name": names[mark.class_id or mark.subject_id], "description": "", "session_date": mark.day}
+        for mark in marks
     ]
-    insert_missing(Record, rows, ("organisation_id", "session_id", "student_id"))
+    insert_missing(Session, rows, ("organisation_id", "key"), audited=False)
     return {row["id"] for row in rows}
 
 
-def _records(caller: Caller, of: Of) -> Sequence[Record]:
-    sessions, students = {session.id for session, _ in of}, {mark.student_id for _, mark in of}
-    query = caller.rows(Record).where(Record.session_id.in_(sessions), Record.student_id.in_(students))
-    return db.session.scalars(query).all()
+def _by_key(sessions: Sequence[Any]) -> dict[str, tuple[Session, bool]]:
+    """The first of a day that takes place; one that marking made comes before others."""
+    found: dict[str, tuple[Session, bool]] = {}
+    for session, teaches in sessions:
+        key = _key(session.class_id, session.subject_id, session.session_date)
+        if key not in found or _rank(session, key) < _rank(found[key][0], key):
+            found[key] = session, teaches
+    return found
 
 
-def _change(caller: Caller, record: Record, mark: Mark) -> bool:
-    """Whether the record said something else."""
-    remarks = record.remarks if mark.remarks is None else mark.remarks
-    if (record.status, record.remarks) == (mark.status, remarks):
-        return False
-    record.status, record.remarks, record.source = Status(mark.status), remarks, Source.MANUAL
-    record.marked_at, record.marked_by_id = clock.now(), caller.user_id
-    return True
+def _rank(session: Session, key: str) -> tuple[bool, bool]:
+    return session.cancelled_at is not None, session.key != key
+
+
+def _students(
+    caller: Caller, marks: Sequence[Mark] | Sequence[SessionMark], session_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, _Student]:
+    people = expected_people(caller, session_ids)
+    query = (
+        caller.rows(User, User, StudentProfile.roll_number, people.c.session_id)
+        .outerjoin(StudentProfile, and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile)))
+        .outerjoin(people, people.c.student_id == User.id)
+        .where(User.id.in_({mark.student_id for mark in marks}))
+    )
+    found: dict[uuid.UUID, _Student] = {}
+    for user, roll_number, session_id in db.session.execute(query):
+        found.setdefault(user.id, _Student(user, roll_number, set())).expected_in.add(session_id)
+    return found
+
+
+def _no_status(caller: Caller) -> str:
+    return f"status is none of {', '.join(meanings(caller.settings))}"
+
+
+class _Wrong:
+    """What is wrong with marks, by their places."""
+
+    def __init__(self, caller: Caller, marks: Sequence[Mark] | Sequence[SessionMark]) -> None:
+        self.said: dict[str, list[str]] = {}
+        known, first = meanings(caller.settings), dict[tuple[str, uuid.UUID], str]()
+        for mark in marks:
+            if mark.status not in known:
+                self.add(mark, _no_status(caller))
+            if (place := first.setdefault((mark.key, mark.student_id), mark.place)) != mark.place:
+                self.add(mark, f"is marked by {place} already")
+
+    def add(self, mark: Mark | SessionMark, what: str) -> None:
+        self.said.setdefault(mark.place, []).append(what)
+
+    def refuse(self) -> None:
+        if self.said:
+            raise MarksRefused(f"Nothing was saved, for what is wrong with {', '.join(self.said)}", errors=self.said)
+
+
+def _give(
+    caller: Caller,
+    of: Sequence[tuple[Session, Mark | SessionMark]],
+    students: dict[uuid.UUID, _Student],
+    office: Collection[uuid.UUID],
+) -> Marked:
+    known = meanings(caller.settings)
+    given = [Given(session, mark.student_id, known[mark.status], mark.remarks) for session, mark in of]
+    kept = give(caller, given, office)
+    sessions = {session.id: session for session, _ in of}
+    records = []
+    for one in kept:
+        student, session = students[one.record.student_id], sessions[one.record.session_id]
+        records.append(MarkedRecord(one.record, student.user, session, student.roll_number, one.subject, one.teacher))
+    records.sort(key=lambda view: (view.student.last_name, view.student.first_name))
+    overridden = list(dict.fromkeys(one.record.student_id for one in kept if one.is_overridden))
+    return Marked(*_count(kept), overridden, records)

@@ -8,21 +8,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_
-from uuid_utils.compat import uuid7
+from sqlalchemy import union
 
-from app import clock
 from app.extensions import db
-from app.models import Enrolment, Record, Session, Source, Status, User, UserStatus, Verification
+from app.models import Enrolment, Record, Session, Status, User, UserStatus, Verification
+from app.services import audit
 from app.services.caller import Caller
 from app.services.classes import member_class
 from app.services.enrolments import current_students, enrolled_on
 from app.services.errors import NotFound
+from app.services.marks import Given, give, session_to_mark
 from app.services.paging import Page, Paging, paginate
 from app.services.rates import Counts
 from app.services.sessions import COUNTED, Days, SessionView, managed_session, manages, session_counts, views
+from app.services.statuses import Meaning
 from app.services.students import visible_students
-from app.services.transaction import insert_missing, transaction
+from app.services.transaction import transaction
 
 THERE = (Status.PRESENT, Status.LATE)
 
@@ -93,11 +94,15 @@ class Marking:
     session_id: uuid.UUID
     newly_marked: int
     already_marked: int
+    overridden: Sequence[uuid.UUID]
+    """Of whom the office has decided otherwise."""
     refused: Sequence[Refused]
 
 
 @transaction
-def mark_present(caller: Caller, session_id: uuid.UUID, student_ids: Sequence[uuid.UUID]) -> Marking:
+def mark_present(
+    caller: Caller, session_id: uuid.UUID, student_ids: Sequence[uuid.UUID], reason: str | None
+) -> Marking:
     """Mark students of the session's class present, each once, whoever else marks them at the same moment.
 
     Somebody recorded as absent, excused or on leave is there after all, and becomes present. Somebody who is not in
@@ -105,48 +110,23 @@ def mark_present(caller: Caller, session_id: uuid.UUID, student_ids: Sequence[uu
 
     Raises:
         NotFound: there is no such session.
-        NotYourClass: it is another teacher's.
+        NotYourClass, NotYourSession: it is another's.
+        SessionCancelled: it does not take place.
     """
-    session = managed_session(caller, session_id)
-    wanted = set(student_ids)
-    known = wanted & _markable(caller, session, wanted)
-    newly = _record_present(caller, session, sorted(known))
+    if reason:
+        audit.because(reason)
+    session, office = session_to_mark(caller, session_id)
+    known = _markable(caller, session, set(student_ids))
+    given = [Given(session, student_id, Meaning(Status.PRESENT)) for student_id in known]
+    kept = give(caller, given, office, stays=THERE)
+    newly = sum(one.is_new or one.is_changed for one in kept)
+    overridden = [one.record.student_id for one in kept if one.is_overridden]
     refused = [
         Refused(student_id, "not_in_class", "No student of this class has this id")
         for student_id in dict.fromkeys(student_ids)
         if student_id not in known
     ]
-    return Marking(session_id, newly, len(known) - newly, refused)
-
-
-def _record_present(caller: Caller, session: Session, student_ids: Sequence[uuid.UUID]) -> int:
-    """How many were not there before. Students come sorted, so that two who mark at once lock in the same order."""
-    now = clock.now()
-    rows = [
-        {
-            "id": uuid7(),
-            "organisation_id": caller.organisation_id,
-            "session_id": session.id,
-            "student_id": student_id,
-            "status": Status.PRESENT,
-            "source": Source.MANUAL,
-            "verification": Verification.VERIFIED,
-            "marked_at": now,
-            "marked_by_id": caller.user_id,
-        }
-        for student_id in student_ids
-    ]
-    insert_missing(Record, rows, ("organisation_id", "session_id", "student_id"))
-    of_these = and_(Record.session_id == session.id, Record.student_id.in_(student_ids))
-    ours = {row["id"] for row in rows}
-    inserted = sum(id_ in ours for id_ in db.session.scalars(caller.rows(Record, Record.id).where(of_these)))
-    corrected = db.session.execute(
-        caller.change(Record)
-        .where(of_these, Record.status.not_in(THERE))
-        .values(status=Status.PRESENT, source=Source.MANUAL, marked_at=now, marked_by_id=caller.user_id)
-        .execution_options(synchronize_session=False)
-    )
-    return inserted + int(corrected.rowcount)  # type: ignore[attr-defined]
+    return Marking(session_id, newly, len(known) - newly - len(overridden), overridden, refused)
 
 
 def _markable(caller: Caller, session: Session, student_ids: set[uuid.UUID]) -> set[uuid.UUID]:
@@ -159,8 +139,9 @@ def _markable(caller: Caller, session: Session, student_ids: set[uuid.UUID]) -> 
         Enrolment.class_id == session.class_id, enrolled_on(session.session_date)
     )
     return {
-        *db.session.scalars(now.where(User.id.in_(student_ids))),
-        *db.session.scalars(then.where(Enrolment.student_id.in_(student_ids))),
+        *db.session.scalars(
+            union(now.where(User.id.in_(student_ids)), then.where(Enrolment.student_id.in_(student_ids)))
+        )
     }
 
 

@@ -134,8 +134,12 @@ def manages(caller: Caller, session: Session) -> bool:
 
 def teaches_subject(caller: Caller, subject_id: uuid.UUID) -> bool:
     """Its teacher, or any where it has none; and administrators."""
-    teacher_id = caller.get(Subject, subject_id).teacher_id
-    return caller.administers or (caller.role == Role.TEACHER and teacher_id in {None, caller.user_id})
+    return takes_subject(caller, caller.get(Subject, subject_id))
+
+
+def takes_subject(caller: Caller, subject: Subject) -> bool:
+    """As `teaches_subject`, of one that is there."""
+    return caller.administers or (caller.role == Role.TEACHER and subject.teacher_id in {None, caller.user_id})
 
 
 def theirs(caller: Caller, model: type[Session] | type[Timetable]) -> ColumnElement[bool]:

@@ -106,10 +106,13 @@ def some_at_once(values: Iterable[T], most: int = 10_000) -> Iterator[list[T]]:
     return (wanted[start : start + most] for start in range(0, len(wanted), most))
 
 
-def insert_missing(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str]) -> None:
+def insert_missing(
+    model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str], *, audited: bool = True
+) -> None:
     """Insert those rows whose `unique` columns are not taken yet; who races for one is settled by the constraint.
 
     Each row brings its own id, by which the caller can see afterwards which of them are in.
+    audited: False for a caller who reads them back anyway, and tells the audit log itself (`audit.created`).
     """
     if not rows:
         return
@@ -122,7 +125,7 @@ def insert_missing(model: type[Base], rows: Sequence[dict[str, Any]], unique: Se
             statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
         case _:  # not INSERT IGNORE, which would swallow every other error too
             statement = mysql.insert(table).on_duplicate_key_update({unique[0]: table.c[unique[0]]})
-    db.session.execute(statement, list(rows))
+    db.session.execute(statement, list(rows), execution_options={"audited": audited})
 
 
 def _gave_way(error: DBAPIError) -> bool:
