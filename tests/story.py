@@ -43,6 +43,15 @@ class Classroom:
         body = {"session_id": session, "student_ids": [str(self.students[name].id) for name in names]}
         return self.teacher.post("/api/attendance/mark-attendance", body)
 
+    def leave(self, name: str, first_day: str, last_day: str, **values: Any) -> str:
+        """A student's leave, approved by the teacher."""
+        body = {"first_day": first_day, "last_day": last_day, "reason": "A wedding"} | values
+        asked = self.students[name].post("/api/leave-requests", body)
+        assert asked.status_code == 201, asked.text
+        decided = self.teacher.post(f"/api/leave-requests/{asked.json['id']}/decision", {"approve": True})
+        assert decided.status_code == 200, decided.text
+        return str(asked.json["id"])
+
     def recognise(self, *pictures: bytes) -> Any:
         body = {"class_id": self.id, "images": [data_url(picture) for picture in pictures]}
         return self.teacher.post("/api/attendance/recognize-faces", body)

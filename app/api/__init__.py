@@ -19,6 +19,7 @@ from app.api.face_data import face_data
 from app.api.health import health
 from app.api.imports import imports
 from app.api.jobs import jobs
+from app.api.leave import leave
 from app.api.live import live
 from app.api.mail import mail
 from app.api.oneroster import oneroster
@@ -58,6 +59,7 @@ def register(app: APIFlask) -> None:
         calendar_feeds,
         check_in,
         attendance,
+        leave,
         audit,
         imports,
         jobs,

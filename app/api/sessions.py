@@ -148,17 +148,17 @@ def registers_not_taken(query_data: RegistersIn) -> Page[Register]:
 @refuses(errors.NotYourClass, errors.NotYourSession)
 @sessions.output(ClosingOut)
 def preview_closing(session_id: uuid.UUID) -> closing.Closing:
-    """Who would be absent if the session were closed now"""
+    """Who would be absent, excused or on leave if the session were closed now"""
     return closing.preview(caller(), session_id)
 
 
 @sessions.post("/attendance/session/<uuid:session_id>/close")
 @who_may(STAFF)
-@refuses(errors.NotYourClass, errors.NotYourSession)
+@refuses(errors.NotYourClass, errors.NotYourSession, errors.SessionCancelled)
 @sessions.input(ReasonIn)
 @sessions.output(SessionOut)
 def close(session_id: uuid.UUID, json_data: ReasonIn) -> SessionView:
-    """Close a session: who is unmarked is absent; sessions with times close by themselves after their end"""
+    """Close a session: who is unmarked is absent, or on leave; ones with times close by themselves after their end"""
     return closing.close(caller(), session_id, json_data.reason)
 
 

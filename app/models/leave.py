@@ -56,4 +56,6 @@ class LeaveAttachment(Tenant, Base):
     media_type: Mapped[str] = mapped_column(String(100))
     size: Mapped[int]
     """In bytes, before it was encrypted."""
-    sealed: Mapped[bytes] = mapped_column(LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb"), info=SECRET)
+    sealed: Mapped[bytes] = mapped_column(
+        LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb"), deferred=True, info=SECRET
+    )

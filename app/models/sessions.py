@@ -56,6 +56,7 @@ class Session(Tenant, Base):
         Index(None, "organisation_id", "subject_id", "session_date"),
         Index(None, "organisation_id", "timetable_id", "session_date"),
         Index(None, "organisation_id", "ends_at"),
+        Index(None, "closed_at", "ends_at"),
     )
 
     class_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("classes.id"))
@@ -77,6 +78,8 @@ class Session(Tenant, Base):
     cancelled_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     """Once it is over: whoever was expected and had no record has got one."""
+    reopened_at: Mapped[datetime | None]
+    """When its closing was undone last: it stays open as long after this as after its end."""
     policy: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What it decides otherwise than its class and its organisation (`services.policies`)."""
     created_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

@@ -296,6 +296,11 @@ class SessionReportOut(Out):
 
 class ClosingOut(Out):
     absent: list[StudentOut] = Field(description="Who would be absent, at most a thousand of them")
+    absent_total: int = Field(examples=[2])
+    excused: list[StudentOut] = Field(description="By approved leave, at most a thousand of them")
+    excused_total: int = Field(examples=[0])
+    leave: list[StudentOut] = Field(description="By approved leave, at most a thousand of them")
+    leave_total: int = Field(examples=[1])
     not_checked_out: int = Field(description="How many would be checked out at the session's end", examples=[0])
 
 

@@ -224,6 +224,34 @@ class NotOverridden(Refusal):
     status, code, title = 409, "not_overridden", "The office has not decided this record"
 
 
+class LeaveOverlaps(Refusal):
+    status, code, title = 409, "leave_overlaps", "Leave was asked for on some of these days already"
+
+
+class LeaveDecided(Refusal):
+    status, code, title = 409, "leave_decided", "This leave request was decided or withdrawn already"
+
+
+class LeaveBegun(Refusal):
+    status, code, title = 409, "leave_begun", "This leave has begun: only staff can withdraw it"
+
+
+class OwnLeave(Refusal):
+    status, code, title = 403, "own_leave", "Nobody decides on their own leave"
+
+
+class NotYourLeave(Refusal):
+    status, code, title = 403, "not_your_leave", "Only who asked for this leave may do this"
+
+
+class AttachmentTooLarge(Refusal):
+    status, code, title = 413, "attachment_too_large", "The file is larger than 5 MB"
+
+
+class TooManyAttachments(Refusal):
+    status, code, title = 409, "too_many_attachments", "This request has five attachments already"
+
+
 class CheckInRefused(Refusal):
     status, code, title = 403, "check_in_refused", "You cannot check in here now"
 

@@ -102,7 +102,8 @@ def _origin(entry: AuditEntry, user: User) -> Told:
 def _told(row: Any) -> Told:
     columns = inspect(type(row)).columns
     hidden = {column.key for column in columns if column.info == SECRET}
-    values = {column.key: getattr(row, column.key) for column in columns}
+    unread = hidden & inspect(row).unloaded  # large, and not read to be told of
+    values = {column.key: b"" if column.key in unread else getattr(row, column.key) for column in columns}
     return {
         name: "(secret)" if value is not None and (name in hidden or isinstance(value, bytes)) else value
         for name, value in values.items()

@@ -9,13 +9,20 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import select, update
 
 from app.extensions import db, settings
-from app.models import FaceTemplate, JobPart, RepeatableCall, SecondFactor, SingleSignOn
+from app.models import FaceTemplate, JobPart, LeaveAttachment, RepeatableCall, SecondFactor, SingleSignOn
 from app.services.transaction import transaction
 
 SEALED = (
-    FaceTemplate.encoding, JobPart.sealed, RepeatableCall.body, SecondFactor.secret, SingleSignOn.client_secret,
-)  # fmt: skip
+    FaceTemplate.encoding,
+    JobPart.sealed,
+    LeaveAttachment.sealed,
+    RepeatableCall.body,
+    SecondFactor.secret,
+    SingleSignOn.client_secret,
+)
 """Every column that is kept encrypted."""
+AT_ONCE = 20
+"""Values that are read in one go: an attachment may have seven million bytes."""
 
 
 def seal(secret: bytes) -> bytes:
@@ -41,7 +48,7 @@ def rotate_key() -> int:
     count, keys = 0, vault()
     for column in SEALED:
         last = uuid.UUID(int=0)
-        sealed = select(column.class_.id, column).where(column.is_not(None)).order_by(column.class_.id).limit(1000)
+        sealed = select(column.class_.id, column).where(column.is_not(None)).order_by(column.class_.id).limit(AT_ONCE)
         while page := db.session.execute(sealed.where(column.class_.id > last)).all():
             rows = [{"id": id_, column.key: keys.rotate(kept)} for id_, kept in page]
             db.session.execute(update(column.class_), rows, execution_options={"audited": False})

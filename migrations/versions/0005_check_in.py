@@ -391,9 +391,11 @@ def upgrade() -> None:
         table.add_column(sa.Column("ends_at", UTCDateTime(), nullable=True))
         table.add_column(sa.Column("cancelled_at", UTCDateTime(), nullable=True))
         table.add_column(sa.Column("closed_at", UTCDateTime(), nullable=True))
+        table.add_column(sa.Column("reopened_at", UTCDateTime(), nullable=True))
         table.add_column(sa.Column("policy", sa.JSON(), nullable=False, server_default=EMPTY_OBJECT))
         table.add_column(sa.Column("changed_at", UTCDateTime(), nullable=False, server_default=LONG_AGO))
         table.alter_column("class_id", existing_type=sa.Uuid(), nullable=True)
+        table.create_index("ix_sessions_closed_at_ends_at", ["closed_at", "ends_at"])
         table.create_index("ix_sessions_organisation_id_ends_at", ["organisation_id", "ends_at"])
         table.create_index(
             "ix_sessions_organisation_id_subject_id_session_date", ["organisation_id", "subject_id", "session_date"]
@@ -419,6 +421,7 @@ def downgrade() -> None:
         table.drop_constraint("uq_sessions_organisation_id_key", type_="unique")
         for name in ("ends_at", "subject_id_session_date", "timetable_id_session_date"):
             table.drop_index(f"ix_sessions_organisation_id_{name}")
+        table.drop_index("ix_sessions_closed_at_ends_at")
         table.alter_column("class_id", existing_type=sa.Uuid(), nullable=False)
         for name in (
             "subject_id",
@@ -432,6 +435,7 @@ def downgrade() -> None:
             "ends_at",
             "cancelled_at",
             "closed_at",
+            "reopened_at",
             "policy",
             "changed_at",
         ):

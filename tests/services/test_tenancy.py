@@ -25,7 +25,7 @@ WITHOUT_A_CALLER = {
     "audit.py": {"AuditChain", "AuditEntry"},  # chained for each organisation by itself
     "jobs.py": {"Job", "JobPart"},  # whoever runs them runs those of all organisations, and the system's own
     "retention.py": {"Attempt", "FaceTemplate", "Link", "Mail", "RepeatableCall", "SignIn"},  # one after the other
-    "closing.py": {"Session"},
+    "closing.py": {"Session"},  # whatever is over, wherever
     "timetables.py": {"Timetable"},
     "calendar_feeds.py": {"CalendarFeed"},  # here it becomes known whose it is
     "delivery.py": {"Mail"},  # one mail server for all organisations
