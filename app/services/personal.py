@@ -29,7 +29,7 @@ def held_about(caller: Caller, user: User) -> Told:
     for model, columns in _naming_people():
         rows = caller.rows(model).where(or_(*(column == user.id for column in columns)))
         found = db.session.scalars(rows.order_by(model.id.desc()).limit(MOST))
-        held[model.__tablename__] = [_told(row) for row in found]
+        held[model.__tablename__] = [_own_part(row, user) for row in found]
     entries = caller.rows(AuditEntry).where(or_(AuditEntry.person_id == user.id, AuditEntry.actor_id == user.id))
     log = db.session.scalars(entries.order_by(AuditEntry.sequence.desc()).limit(MOST))
     held[AuditEntry.__tablename__] = [_told(entry) | _origin(entry, user) for entry in log]
@@ -92,6 +92,14 @@ def _naming_people() -> Iterator[tuple[type[Any], list[Any]]]:
             keys = [c.key for c in mapper.columns for key in c.foreign_keys if key.column.table is User.__table__]
             if keys:
                 yield model, [getattr(model, key) for key in keys]
+
+
+def _own_part(row: Any, user: User) -> Told:
+    """What would be erased with somebody else is that one's: such as the leave that the person decided on."""
+    told = _told(row)
+    if not row.erased_with or user.id in {told[name] for name in row.erased_with}:
+        return told
+    return {name: value for name, value in told.items() if value == user.id or name in {"id", "created_at"}}
 
 
 def _origin(entry: AuditEntry, user: User) -> Told:

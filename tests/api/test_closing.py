@@ -6,6 +6,7 @@ import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from threading import Barrier
 from typing import Any
 
@@ -78,9 +79,10 @@ def test_a_session_closes_some_time_after_its_end_and_who_is_unmarked_is_absent(
     )
 
 
-def test_two_schedulers_at_once_close_once(room: Classroom, cast: Cast, at: Any) -> None:
+def test_two_schedulers_at_once_close_once(room: Classroom, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     session = lesson(room.teacher, class_id=room.id)
-    at(90)
+    ticks = count()  # so that closing twice would show
+    monkeypatch.setattr(clock, "now", lambda: NINE + timedelta(minutes=90, microseconds=next(ticks)))
     start = Barrier(4)
 
     def tick(_: int) -> None:
@@ -242,6 +244,24 @@ def test_a_session_that_was_opened_again_stays_open_as_long_as_after_its_end(
         run(cast)
         assert is_closed(cast, session) is closed, minutes
     assert len(statuses(room, session)) == 3
+
+
+def test_what_was_opened_again_or_cancelled_since_it_was_found_stays_as_it_is(
+    room: Classroom, cast: Cast, at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another scheduler was faster, and so was somebody."""
+    reopened, cancelled = lesson(room.teacher, class_id=room.id), lesson(room.teacher, class_id=room.id)
+    at(90)
+    with cast.app.app_context():
+        found = list(closing._ended())
+    run(cast)
+    for session in (reopened, cancelled):
+        room.teacher.post(f"/attendance/session/{session}/reopen", {})
+    alter(cast, Session, cancelled, cancelled_at=NINE, reopened_at=None)
+    monkeypatch.setattr(closing, "_ended", lambda: found)
+    run(cast)
+    assert {str(row.id) for row in found} == {reopened, cancelled}
+    assert [is_closed(cast, session) for session in (reopened, cancelled)] == [False, False]
 
 
 def test_opening_what_is_open_changes_nothing(room: Classroom, cast: Cast, at: Any) -> None:

@@ -480,6 +480,9 @@ def test_what_is_held_about_a_person_names_leave_and_erasing_forgets_it(
     held = admin.get(f"/api/admin/users/{ada.id}/export").json["held"]
     assert [r["reason"] for r in held["leave_requests"]] == ["A secret illness"]
     assert [(a["name"], a["sealed"]) for a in held["leave_attachments"]] == [("note.pdf", "(secret)")]
+    decide(admin, request)
+    (decided,) = admin.get("/api/auth/profile/export").json["held"]["leave_requests"]
+    assert decided == {"id": request, "decided_by_id": str(admin.id), "created_at": decided["created_at"]}
     assert admin.post(f"/api/admin/users/{ada.id}/erase", {}).status_code == 200
     with cast.app.app_context():
         assert db.session.scalars(select(LeaveRequest)).all() == []
