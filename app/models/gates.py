@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -64,12 +64,18 @@ class Passage(Tenant, Base):
     __tablename__ = "passages"
     audited = False
     erased_with = ("user_id",)
-    __table_args__ = table_args(Index(None, "organisation_id", "user_id", "at"), Index(None, "organisation_id", "at"))
+    __table_args__ = table_args(
+        Index(None, "organisation_id", "user_id", "at"),
+        Index(None, "organisation_id", "day", "user_id"),
+        Index(None, "organisation_id", "at"),
+    )
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     gate_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gates.id"))
     direction: Mapped[Direction] = mapped_column(enum_of(Direction))
     at: Mapped[datetime]
+    day: Mapped[date]
+    """To which it counts, in the organisation's time zone: going out, that on which the person came in."""
     by: Mapped[str] = mapped_column(String(10))
     """face, badge or pin."""
     figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -144,6 +144,33 @@ class Retention(_Part):
     mails: int = Field(90, strict=True, ge=1, le=3650, description="Sent and failed mails, with their addresses")
     locations: int = Field(90, strict=True, ge=1, le=3650, description="Where people tried to check in")
     faces: int = Field(1095, strict=True, ge=1, le=1095, description="Face templates, at the latest")
+    passages: int = Field(1095, strict=True, ge=1, le=3650, description="When people went in and out at gates")
+
+
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class DayRules(_Part):
+    """What a day at the gates counts; times of day are where the organisation is."""
+
+    late_after: TimeOfDay | None = Field(
+        None,
+        description="Who first comes in at a gate later than this time of day is late; null: nobody",
+        examples=["09:15"],
+    )
+    full_minutes: int = Field(360, strict=True, ge=1, le=1440, description="So many minutes inside are a full day")
+    half_minutes: int = Field(180, strict=True, ge=1, le=1440, description="So many minutes inside are half a day")
+    ends_at: TimeOfDay | None = Field(
+        None,
+        description="Until when a past day counts for who came in and was not seen going out; null: not at all",
+        examples=["17:00"],
+    )
+
+    @model_validator(mode="after")
+    def half_is_less(self, info: ValidationInfo) -> Self:
+        if info.context == WHOLE and self.half_minutes > self.full_minutes:
+            raise ValueError("half_minutes cannot be more than full_minutes")
+        return self
 
 
 class MailSender(_Part):
@@ -199,6 +226,7 @@ class OrganisationSettings(_Part):
     registration: Registration = Field(default_factory=Registration)
     geofence: Geofence = Field(default_factory=Geofence)
     faces: FacePolicy = Field(default_factory=FacePolicy)
+    day: DayRules = Field(default_factory=DayRules)
     retention: Retention = Field(default_factory=Retention)
     mail: MailSender = Field(default_factory=MailSender)
 

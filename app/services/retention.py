@@ -9,7 +9,7 @@ from sqlalchemy import delete, or_
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, FaceTemplate, Link, Mail, MailStatus, Organisation, RepeatableCall, SignIn
+from app.models import Attempt, FaceTemplate, Link, Mail, MailStatus, Organisation, Passage, RepeatableCall, SignIn
 from app.services import audit, repeats
 from app.services.organisation_settings import settings_of
 from app.services.organisations import all_organisations
@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 
 
 def clean_up() -> None:
-    """Delete ended sign-ins, mails, attempts to check in and face templates as long ago as each organisation has it,
-    links that lead nowhere, and answers kept for the repeats of calls."""
+    """Delete ended sign-ins, mails, attempts to check in, passages and face templates as long ago as each organisation
+    has it, links that lead nowhere, and answers kept for the repeats of calls."""
     for organisation in all_organisations():
         _clean_up(organisation)
 
@@ -44,6 +44,9 @@ def _clean_up(organisation: Organisation) -> None:
         ),
         delete(RepeatableCall).where(
             RepeatableCall.organisation_id == organisation.id, RepeatableCall.created_at < now - repeats.KEPT
+        ),
+        delete(Passage).where(
+            Passage.organisation_id == organisation.id, Passage.at < now - timedelta(days=kept.passages)
         ),
         delete(Link).where(Link.organisation_id == organisation.id, Link.expires_at < now),
         delete(Mail).where(

@@ -168,6 +168,7 @@ def upgrade() -> None:
         sa.Column("gate_id", sa.Uuid(), nullable=False),
         sa.Column("direction", sa.Enum("in", "out", name="direction", native_enum=False, length=20), nullable=False),
         sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
         sa.Column("by", sa.String(length=10), nullable=False),
         sa.Column("figures", sa.JSON(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
@@ -182,6 +183,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("passages") as table:
         table.create_index("ix_passages_organisation_id_at", ["organisation_id", "at"])
+        table.create_index("ix_passages_organisation_id_day_user_id", ["organisation_id", "day", "user_id"])
         table.create_index("ix_passages_organisation_id_user_id_at", ["organisation_id", "user_id", "at"])
 
     op.create_table(

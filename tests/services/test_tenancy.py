@@ -16,7 +16,8 @@ WITHOUT_A_CALLER = {
     "accounts.py": {"User"},  # an email address is one person's in the whole installation
     "personal.py": {"User"},
     "installation.py": {"User"},  # whether somebody administers it
-    "api_keys.py": {"ApiKey"},  # here, and in the next three, it becomes known who is calling
+    "api_keys.py": {"ApiKey"},  # here, and in the next four, it becomes known who is calling
+    "gates.py": {"Gate"},
     "links.py": {"Link", "User"},
     "second_factor.py": {"SecondFactor"},
     "sign_in.py": {"User", "SignIn"},
@@ -24,7 +25,8 @@ WITHOUT_A_CALLER = {
     "organisations.py": {"User"},  # its numbers, for those who manage the installation
     "audit.py": {"AuditChain", "AuditEntry"},  # chained for each organisation by itself
     "jobs.py": {"Job", "JobPart"},  # whoever runs them runs those of all organisations, and the system's own
-    "retention.py": {"Attempt", "FaceTemplate", "Link", "Mail", "RepeatableCall", "SignIn"},  # one after the other
+    # one organisation after the other
+    "retention.py": {"Attempt", "FaceTemplate", "Link", "Mail", "Passage", "RepeatableCall", "SignIn"},
     "closing.py": {"Session"},  # whatever is over, wherever
     "timetables.py": {"Timetable"},
     "calendar_feeds.py": {"CalendarFeed"},  # here it becomes known whose it is
