@@ -15,7 +15,9 @@ from app.api.auth import auth
 from app.api.calendar_feeds import calendar_feeds
 from app.api.check_in import check_in
 from app.api.classes import classes
+from app.api.days import days
 from app.api.face_data import face_data
+from app.api.gates import gates
 from app.api.health import health
 from app.api.imports import imports
 from app.api.jobs import jobs
@@ -60,6 +62,8 @@ def register(app: APIFlask) -> None:
         check_in,
         attendance,
         leave,
+        gates,
+        days,
         audit,
         imports,
         jobs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
@@ -46,6 +46,24 @@ def limited_guessing(view: F) -> F:
     view = limited("10 per minute; 100 per hour", by=the_account_on_this_device, counts=wrong)(view)
     view = limited("50 per hour", by=the_account, counts=wrong, unless=on_a_known_device)(view)
     return limited("100 per minute; 1000 per hour", by=the_network, counts=wrong, unless=on_a_known_device)(view)
+
+
+def limited_guessing_at_gates(view: F) -> F:
+    """Limits on wrong badges and PINs, by gate; pictures are not guesses, and go on.
+
+    At one gate there are at most 60 guesses an hour. A guess hits one person's PIN of six digits once in 10^6 times,
+    that is, after 10^6 / 60 hours or two years on average; and anybody's at all once in 1,000 times at the most (which
+    takes 1,000 PINs: there are no more of six digits), after 17 hours of standing there and being refused.
+    """
+    limit_it = limiter.limit(
+        "10 per minute; 60 per hour",
+        key_func=the_caller,
+        exempt_when=_sends_a_picture,
+        deduct_when=lambda _answer: g.get("guessed_wrong", False),
+    )
+    checked = cast(F, limit_it(view))
+    checked.limited = True  # type: ignore[attr-defined]
+    return checked
 
 
 def the_caller() -> str:
@@ -98,6 +116,11 @@ def _sent(field: str) -> str:
     value = body.get(field) if isinstance(body, dict) else None
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     return text[:1000].replace("\0", "").encode(errors="ignore").decode()  # what no database can keep
+
+
+def _sends_a_picture() -> bool:
+    body = request.get_json(silent=True) if request.is_json else request.files
+    return isinstance(body, Mapping) and body.get("image") is not None  # with which goes nothing to guess
 
 
 def _email() -> str:

@@ -18,14 +18,14 @@ from flask import current_app, g, request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 
 from app.models import Role
-from app.services import audit
+from app.services import audit, gates
 from app.services.api_keys import PREFIX, caller_of_key
-from app.services.caller import Caller
+from app.services.caller import Caller, Device
 from app.services.errors import NotFound, RoleNotAllowed, ScopeMissing, TokenExpired, TokenInvalid, Unauthenticated
 from app.services.sign_in import caller_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-Policy = frozenset[Role]
+Policy = frozenset[Role | Device]
 
 PUBLIC: Policy = frozenset()
 """Nobody has to be signed in."""
@@ -34,10 +34,12 @@ STAFF = frozenset({Role.TEACHER, Role.ADMIN, Role.SUPER_ADMIN})
 ADMIN = frozenset({Role.ADMIN, Role.SUPER_ADMIN})
 SUPER_ADMIN = frozenset({Role.SUPER_ADMIN})
 STUDENT = frozenset({Role.STUDENT})
+GATE = frozenset({Device.GATE})
+"""A device at a gate, with its own key; no person."""
 
 
 def who_may(policy: Policy, or_by: Callable[[], Caller | None] = lambda: None) -> Callable[[F], F]:
-    """Declare who may make this call: PUBLIC, or the roles of signed-in people.
+    """Declare who may make this call: PUBLIC, the roles of signed-in people, or GATE.
 
     or_by: another way to know who calls than their token; None when they came without it.
     """
@@ -111,6 +113,8 @@ def _caller() -> Caller:
     scheme, token = _token()
     if scheme == "bearer" and token.startswith(PREFIX):
         return caller_of_key(token, request.remote_addr or "")
+    if scheme == "bearer" and token.startswith(gates.PREFIX):
+        return gates.caller_of_gate(token)
     return caller_of(_sign_in_id())
 
 

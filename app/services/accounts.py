@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models import Link, LinkKind, Organisation, Role, User, UserStatus
 from app.models.people import split_name
 from app.services import audit, links, mail
-from app.services.caller import Caller
+from app.services.caller import Caller, Device
 from app.services.errors import (
     AccountSuspended,
     EmailTaken,
@@ -189,7 +189,7 @@ def _reset_password(token: str, password_hash: str) -> None:
 
 def require_may_give(caller: Caller, role: Role) -> None:
     """Raises RoleNotGiven unless the caller may give people this role, or change people who have it."""
-    given = {
+    given: dict[Role | Device, frozenset[Role]] = {
         Role.SUPER_ADMIN: frozenset(Role),
         Role.ADMIN: frozenset(Role) - {Role.SUPER_ADMIN},
         Role.TEACHER: frozenset({Role.STUDENT}),

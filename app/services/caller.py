@@ -6,6 +6,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Select, Update, delete, select, update
@@ -19,20 +20,27 @@ from app.services.organisation_settings import OrganisationSettings
 T = TypeVar("T", bound=Base)
 
 
+class Device(StrEnum):
+    """What calls with a key of its own and is no person, so that it has none of the roles of one."""
+
+    GATE = "gate"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a signed-in person, or a script with a person's API key.
+    """Who asks: a signed-in person, a script with a person's API key, or a gate.
 
     Every query for an organisation's rows starts at `rows`, `change` or `remove`.
     """
 
     user_id: uuid.UUID
+    """A gate's own id."""
     organisation_id: uuid.UUID
-    role: Role
+    role: Role | Device
     time_zone: str
     settings: OrganisationSettings
     sign_in_id: uuid.UUID | None = None
-    """None with an API key."""
+    """None with an API key, and of a gate."""
     scopes: frozenset[str] | None = None
     """What an API key may do; None for a person, who may do all that their role may."""
 

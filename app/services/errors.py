@@ -120,6 +120,10 @@ class NameTaken(Refusal):
     status, code, title = 409, "name_taken", "There is one with this name or code already"
 
 
+class BadgeTaken(Refusal):
+    status, code, title = 409, "badge_taken", "Somebody else has this badge: take it from them first"
+
+
 class InUse(Refusal):
     status, code, title = 409, "in_use", "Something still refers to this: change that first"
 

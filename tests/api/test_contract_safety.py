@@ -55,12 +55,13 @@ def test_every_answer_is_as_documented(application: Any, documented: Any) -> Non
 
 
 def check(cast: Cast, operation: Any, mode: GenerationMode) -> None:
-    """Call it as an administrator, and a teacher and a student of a class; with ids made up and ids that there are."""
-    room = Classroom.open(cast)
+    """Call it as an administrator, a teacher and a student of a class, or a gate; with ids made up and ids that are."""
+    room, admin = Classroom.open(cast), cast.person(Role.ADMIN)
     student, ids = room.join("Ada"), {"class_id": room.id, "session_id": room.session()}
-    headers = [
-        {"Authorization": f"Bearer {person.token}"} for person in (cast.person(Role.ADMIN), room.teacher, student)
-    ]
+    headers = [{"Authorization": f"Bearer {person.token}"} for person in (admin, room.teacher, student)]
+    if "gate" in operation.definition.raw.get("x-roles", ()):
+        gate = admin.post("/api/gates", {"name": "Main entrance"}).json
+        headers.append({"Authorization": f"Bearer {gate['key']}"})
 
     @EXAMPLES
     @given(case=operation.as_strategy(generation_mode=mode), real=booleans())
