@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime, timedelta
+from datetime import date as Day  # noqa: N812 - clients' fields are named date
+from datetime import datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -109,9 +110,9 @@ class PassagesOut(Out):
 
 
 class MyDaysIn(PageIn):
-    date_: date | None = Field(None, alias="date", description="One day; without any, today", examples=["2026-03-12"])
-    start_date: date | None = Field(None, description="With end_date, at most 366 days", examples=["2026-03-01"])
-    end_date: date | None = Field(None, description="This day too", examples=["2026-03-31"])
+    date: Day | None = Field(None, description="One day; without any, today", examples=["2026-03-12"])
+    start_date: Day | None = Field(None, description="With end_date, at most 366 days", examples=["2026-03-01"])
+    end_date: Day | None = Field(None, description="This day too", examples=["2026-03-31"])
     sort: Annotated[list[str], SortBy("date", "last_name", "first_name")] = Field(
         default_factory=lambda: ["-date", "last_name", "first_name"]
     )
@@ -120,14 +121,14 @@ class MyDaysIn(PageIn):
     def some_days(self) -> Self:
         if self.start_date is None and self.end_date is None:
             return self
-        if self.date_ or self.start_date is None or self.end_date is None:
+        if self.date or self.start_date is None or self.end_date is None:
             raise ValueError("send either date, or start_date and end_date")
         if not timedelta(0) <= self.end_date - self.start_date < timedelta(days=MOST_DAYS):
             raise ValueError(f"from start_date to end_date there may be 1 to {MOST_DAYS} days")
         return self
 
-    def wanted(self, today: date) -> DayFilter:
-        one = self.date_ or today
+    def wanted(self, today: Day) -> DayFilter:
+        one = self.date or today
         return DayFilter(Days(self.start_date or one, self.end_date or one))
 
 
@@ -135,13 +136,13 @@ class DaysOfPeopleIn(MyDaysIn):
     user_id: uuid.UUID | None = None
     department_id: uuid.UUID | None = None
 
-    def wanted(self, today: date) -> DayFilter:
+    def wanted(self, today: Day) -> DayFilter:
         return DayFilter(super().wanted(today).days, self.user_id, self.department_id)
 
 
 class DayOut(Out):
     person: PersonOut
-    date: date
+    date: Day = Field(examples=["2026-03-12"])
     first_in: datetime | None
     last_out: datetime | None
     minutes: Figure = Field(
