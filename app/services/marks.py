@@ -186,14 +186,14 @@ def _locked(caller: Caller, given: Iterable[Given]) -> Iterable[Any]:
 
 
 def _change(caller: Caller, record: Record, mark: Given, by_office: bool, now: datetime) -> bool:
-    """Whether the record said something else."""
+    """Whether the record said something else, or nobody had said it: opened again, a session forgets that."""
     said = {
         "status": mark.meaning.status,
         "code": mark.meaning.code,
         "remarks": record.remarks if mark.remarks is None else mark.remarks,
         "is_office": by_office,
     }
-    if all(getattr(record, name) == value for name, value in said.items()):
+    if record.source != Source.CLOSE and all(getattr(record, name) == value for name, value in said.items()):
         return False
     _set(record, **said, source=Source.MANUAL, marked_at=now, marked_by_id=caller.user_id)
     return True

@@ -255,6 +255,14 @@ def test_a_cancelled_session_refuses_marks_and_a_closed_one_is_corrected(room: C
     assert said(room, session) == {"Ada": "excused", "Grace": "absent"}
 
 
+def test_an_absence_that_somebody_marked_outlasts_opening_the_session_again(room: Classroom, cast: Cast) -> None:
+    session, (ada,) = room.session(session_date=DAY), of(room, "Ada")
+    room.teacher.post(f"/api/attendance/session/{session}/close", {})
+    assert session_marks(room, session, {ada: "absent"}).json["updated"] == 1
+    room.teacher.post(f"/api/attendance/session/{session}/reopen", {})
+    assert said(room, session) == {"Ada": "absent"}
+
+
 def test_a_day_is_marked_in_its_session_that_takes_place(room: Classroom, cast: Cast) -> None:
     cancelled, held = room.session(session_date=DAY), room.session(session_date=DAY)
     cancel(cast, cancelled)
