@@ -54,7 +54,8 @@ def ticket_holder() -> Caller | None:
     if (ticket := request.args.get("ticket")) is None:
         return None
     session_id: uuid.UUID = (request.view_args or {})["session_id"]
-    return service.caller_of_ticket(ticket, session_id, _last_event_id().rpartition("~")[2])
+    stamp = request.headers.get("Last-Event-ID", "").rpartition("~")[2]  # in the address it would be worth no more
+    return service.caller_of_ticket(ticket, session_id, stamp)
 
 
 @live.get("/attendance/session/<uuid:session_id>/stream")

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, current_app
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import and_, or_
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -102,7 +102,7 @@ def ticket(caller: Caller, session_id: uuid.UUID) -> Ticket:
 
 def caller_of_ticket(ticket: str, session_id: uuid.UUID, stamp: str) -> Caller:
     """Whose ticket it is. An expired one does for a reader who comes back with the stamp of what they were told last,
-    which no address and no log has: a browser reconnects with the address that it has.
+    which no address and no log holds: a browser comes back to the address that it has.
 
     Raises:
         TokenInvalid: it is none, or another session's.
@@ -127,7 +127,7 @@ def _signed(purpose: str, sign_in_id: uuid.UUID, session_id: uuid.UUID, expires_
 def _read(purpose: str, signed: str) -> list[str] | None:
     try:
         held: list[str] = _signer(purpose).loads(signed)
-    except BadSignature:
+    except BadData:
         return None
     return held
 

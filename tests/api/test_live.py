@@ -344,6 +344,10 @@ def test_a_ticket_is_for_a_minute_and_for_who_comes_back_with_what_they_were_tol
     assert refused(nobody, session, given) == (401, "token_expired")
     assert refused(nobody, session, given, "2026-03-12T09:00:00Z") == (401, "token_expired")
     assert refused(nobody, session, given, elsewhere.last_id) == (401, "token_expired")
+    in_the_address = nobody.get(
+        f"/api/attendance/session/{session}/stream?ticket={given}&last_event_id={stream.last_id}"
+    )
+    assert in_the_address.json["code"] == "token_expired"
     watch(nobody, session, stream.last_id, f"?ticket={given}").until("counts")
     monkeypatch.setattr(clock, "now", lambda: real() + timedelta(hours=1, seconds=60))
     assert refused(nobody, session, given, stream.last_id) == (401, "token_expired")
@@ -405,6 +409,11 @@ def test_more_than_may_watch_get_what_there_is_and_come_back(
     again.rest()
     assert again.names["Bob"] == "present"
     assert hub._free == 0
+
+
+def test_asking_for_the_headers_alone_watches_nothing(room: Classroom) -> None:
+    answer = room.teacher.call("HEAD", f"/api/attendance/session/{room.session()}/stream")
+    assert (answer.status_code, answer.data) == (200, b"")  # and its place is free: see `quick`
 
 
 def test_a_stream_ends_after_a_while(room: Classroom, watch: Open, monkeypatch: pytest.MonkeyPatch) -> None:
