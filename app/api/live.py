@@ -22,7 +22,7 @@ from app.services import live as service
 from app.services.caller import Caller
 from app.services.live import EPOCH, OVERLAP, Kind, News, Place, Ticket
 
-live = APIBlueprint("live", __name__, tag="Sessions")
+live = APIBlueprint("live", __name__, tag="Live")
 
 EVENTS: Any = {
     200: {
