@@ -23,7 +23,7 @@ from app.services.leave import leave_on
 from app.services.organisation_settings import settings_of
 from app.services.policies import rules
 from app.services.sessions import SessionView, expected_people, managed_session, views
-from app.services.transaction import insert_missing, release, transaction
+from app.services.transaction import insert_missing, release, some_at_once, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -62,15 +62,15 @@ def close_due() -> None:
 def preview(caller: Caller, session_id: uuid.UUID) -> Closing:
     """Raises NotFound, NotYourClass or NotYourSession."""
     session = managed_session(caller, session_id)
-    unmarked = _unmarked(caller, session).subquery()
-    counted = db.session.execute(select(unmarked.c.counts_as, func.count()).group_by(unmarked.c.counts_as))
-    counts: dict[Status | None, int] = dict(counted.all())
+    found: dict[uuid.UUID, Status | None] = dict(db.session.execute(_unmarked(caller, session)).all())
+    people: dict[Status, list[User]] = {Status.ABSENT: [], Status.EXCUSED: [], Status.LEAVE: []}
+    for some in some_at_once(found):  # not joined: PostgreSQL may run the whole query again for each person
+        for user in db.session.scalars(caller.rows(User).where(User.id.in_(some))):
+            people[found[user.id] or Status.ABSENT].append(user)
     become: dict[str, Any] = {}
-    for status, counts_as in ((Status.ABSENT, None), (Status.EXCUSED, Status.EXCUSED), (Status.LEAVE, Status.LEAVE)):
-        ids = select(unmarked.c.student_id).where(unmarked.c.counts_as == counts_as)
-        named = caller.rows(User).where(User.id.in_(ids)).order_by(User.last_name, User.first_name, User.id)
-        become[status] = db.session.scalars(named.limit(NAMED)).all()
-        become[f"{status}_total"] = counts.get(counts_as, 0)
+    for status, users in people.items():
+        by_name = sorted(users, key=lambda user: (user.last_name, user.first_name, user.id))
+        become |= {status: by_name[:NAMED], f"{status}_total": len(users)}
     forgotten = caller.rows(Record, func.count()).where(_still_in(session))
     return Closing(**become, not_checked_out=db.session.scalar(forgotten) or 0)
 
