@@ -230,7 +230,7 @@ class SessionPageOut(PageOut):
 
 
 class RegistersIn(PageIn):
-    start_date: date | None = Field(None, examples=["2026-03-01"])
+    start_date: date | None = Field(None, description="By default 30 days ago", examples=["2026-03-01"])
     end_date: date | None = Field(None, description="This day too", examples=["2026-03-31"])
     class_id: uuid.UUID | None = None
     sort: Annotated[list[str], SortBy("session_date", "name")] = Field(default_factory=lambda: ["-session_date"])

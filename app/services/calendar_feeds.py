@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from icalendar import Calendar, Event
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, and_, or_, union
 
 from app import clock
 from app.extensions import db, settings
-from app.models import CalendarFeed, Session, User
+from app.models import CalendarFeed, Class, ClassTeacher, Enrolment, Session, Subject, User
 from app.services.caller import Caller
 from app.services.classes import member_class
 from app.services.errors import NotFound, Refusal
@@ -90,10 +90,25 @@ def _sessions(caller: Caller, class_id: uuid.UUID | None) -> Any:
         member_class(caller, class_id)
         shown = Session.class_id == class_id
     else:
-        shown = or_(theirs(caller, Session), may_attend(caller, caller.user_id))
+        shown = and_(_near(caller), or_(theirs(caller, Session), may_attend(caller, caller.user_id)))
     today = caller.today
     query = caller.rows(Session).where(Session.session_date.between(today - BACK, today + AHEAD), shown)
     return db.session.scalars(query.order_by(Session.session_date, Session.starts_at, Session.id).limit(MOST))
+
+
+def _near(caller: Caller) -> ColumnElement[bool]:
+    """What the indexes of sessions can tell of what is the caller's, so that not all are looked at: with the classes
+    that they teach or were ever in, their subjects, and what is of no class."""
+    taught = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
+    attended = caller.rows(Enrolment, Enrolment.class_id).where(Enrolment.student_id == caller.user_id)
+    classes = db.session.scalars(union(taught, attended)).all()
+    of_classes = caller.rows(Class, Class.subject_id).where(Class.id.in_(classes))
+    own = caller.rows(Subject, Subject.id).where(Subject.teacher_id == caller.user_id)
+    subjects = db.session.scalars(union(of_classes, own)).all()
+    of_no_subject = or_(
+        Session.subject_id.in_(subjects), Session.subject_id.is_(None), Session.created_by_id == caller.user_id
+    )
+    return or_(Session.class_id.in_(classes), and_(Session.class_id.is_(None), of_no_subject))
 
 
 def _calendar(sessions: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, or_
@@ -20,6 +20,8 @@ from app.services.sessions import Days, theirs
 
 BY_ITSELF = (Source.CLOSE, Source.LEAVE)
 """Records that come without anybody taking the register."""
+BACK = timedelta(days=30)
+"""How far is looked back where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,11 @@ class Register:
 
 def not_taken(caller: Caller, class_id: uuid.UUID | None, days: Days, paging: Paging) -> Page[Register]:
     """Sessions that ended (without times: of a past day) and were not taken, of those that the caller manages. An
-    event expects nobody, and a cancelled session is not held: they are not among them. Raises NotFound."""
+    event expects nobody, and a cancelled session is not held: they are not among them. Raises NotFound.
+
+    days: where their first is open, of the last 30.
+    """
+    days = Days(days.first or caller.today - BACK, days.last)
     caller.require(Class, class_id)
     taken = caller.rows(Record, Record.id).where(Record.session_id == Session.id, Record.source.not_in(BY_ITSELF))
     is_over = or_(Session.ends_at < clock.now(), and_(Session.starts_at.is_(None), Session.session_date < caller.today))

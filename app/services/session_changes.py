@@ -42,7 +42,7 @@ def change_session(caller: Caller, session_id: uuid.UUID, values: dict[str, Any]
         session.key = session.key if session.session_date == day else None  # marking that day finds another one
     elif following:
         _change_following(caller, session, timetable, values)
-    else:
+    elif values:
         session.is_changed = True
     db.session.flush()
     return views(caller, [session])[0]

@@ -245,7 +245,9 @@ def _wanted(caller: Caller, row: Timetable) -> dict[date, Occurrence]:
     if row.class_id is not None and not caller.get(Class, row.class_id).is_active:
         return {}
     today = clock.today(row.time_zone)
-    first, last = _bounds(caller, row, today, today + timedelta(days=caller.settings.timetable_days))
+    first, last = _within_term(caller, row, today, today + timedelta(days=caller.settings.timetable_days))
+    if row.cancelled_from is not None:
+        last = min(last, row.cancelled_from - A_DAY)
     off = [] if row.on_holidays else _holidays(caller, first, last)
     return {
         occurrence.day: occurrence
@@ -254,12 +256,12 @@ def _wanted(caller: Caller, row: Timetable) -> dict[date, Occurrence]:
     }
 
 
-def _bounds(caller: Caller, row: Timetable, first: date, last: date) -> tuple[date, date]:
-    """What of these days lies in its term, and before it was cancelled."""
-    if row.term_id is not None:
-        term = caller.get(Term, row.term_id)
-        first, last = max(first, term.first_day), min(last, term.last_day)
-    return first, min(last, row.cancelled_from - A_DAY) if row.cancelled_from else last
+def _within_term(caller: Caller, row: Timetable, first: date, last: date) -> tuple[date, date]:
+    """What of these days lies in its term, if it has one."""
+    if row.term_id is None:
+        return first, last
+    term = caller.get(Term, row.term_id)
+    return max(first, term.first_day), min(last, term.last_day)
 
 
 def _holidays(caller: Caller, first: date, last: date) -> Sequence[Any]:
@@ -294,7 +296,7 @@ def _require_days(caller: Caller, row: Timetable, from_day: date) -> None:
     """Raises TimetableRefused when nothing is held from a day on."""
     if row.last_day is not None and row.last_day < row.first_day:
         raise TimetableRefused("The last day must not come before the first")
-    first, last = _bounds(caller, row, from_day, max(from_day, row.first_day) + LOOKS_AHEAD)
+    first, last = _within_term(caller, row, from_day, max(from_day, row.first_day) + LOOKS_AHEAD)
     if next(recurrence(row).days(first, last), None) is None:
         raise TimetableRefused
 

@@ -399,6 +399,7 @@ def upgrade() -> None:
         table.alter_column("class_id", existing_type=sa.Uuid(), nullable=True)
         table.create_index("ix_sessions_closed_at_ends_at", ["closed_at", "ends_at"])
         table.create_index("ix_sessions_organisation_id_ends_at", ["organisation_id", "ends_at"])
+        table.create_index("ix_sessions_organisation_id_session_date", ["organisation_id", "session_date"])
         table.create_index(
             "ix_sessions_organisation_id_subject_id_session_date", ["organisation_id", "subject_id", "session_date"]
         )
@@ -421,7 +422,7 @@ def downgrade() -> None:
         for name in ("department_id_departments", "timetable_id_timetables", "subject_id_subjects"):
             table.drop_constraint(f"fk_sessions_{name}", type_="foreignkey")
         table.drop_constraint("uq_sessions_organisation_id_key", type_="unique")
-        for name in ("ends_at", "subject_id_session_date", "timetable_id_session_date"):
+        for name in ("ends_at", "session_date", "subject_id_session_date", "timetable_id_session_date"):
             table.drop_index(f"ix_sessions_organisation_id_{name}")
         table.drop_index("ix_sessions_closed_at_ends_at")
         table.alter_column("class_id", existing_type=sa.Uuid(), nullable=False)

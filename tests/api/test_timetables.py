@@ -322,6 +322,17 @@ def test_a_class_that_moves_takes_its_timetables_along(room: Classroom, cast: Ca
     assert room.teacher.put(f"/api/classes/{room.id}/update", {"time_zone": "Mars/Base"}).status_code == 422
 
 
+def test_marking_a_day_is_marking_its_session_if_that_is_held(room: Classroom) -> None:
+    timetable(room.teacher, class_id=room.id)
+    first, second, *_ = sessions(room.teacher)
+    room.teacher.post(f"/attendance/session/{second['id']}/cancel", {})
+    for session in (first, second):
+        mark = {"class_id": room.id, "student_id": str(room.students["Ada"].id), "status": "present"}
+        answer = room.teacher.post("/api/attendance", mark | {"date": session["session_date"]})
+        assert answer.status_code == 201, answer.text
+    assert [s["counts"]["present"] for s in sessions(room.teacher, end_date="2026-03-04")] == [1, 0, 1]
+
+
 def test_keys_tell_what_a_session_was_made_for(room: Classroom, cast: Cast) -> None:
     made = timetable(room.teacher, class_id=room.id, rule="FREQ=DAILY;COUNT=1")
     with cast.app.app_context():
