@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from http import HTTPStatus
-from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, request
@@ -23,9 +22,6 @@ from app.services.paging import Page
 calendar_feeds = APIBlueprint("calendar_feeds", __name__, tag="Calendar feeds")
 
 ICALENDAR = "text/calendar"
-CALENDAR: dict[int | str, Any] = {
-    200: {"description": "iCalendar (RFC 5545)", "content": {ICALENDAR: {"schema": {"type": "string"}}}}
-}
 
 
 @calendar_feeds.post("/calendar-feeds")
@@ -60,7 +56,7 @@ def revoke(calendar_feed_id: uuid.UUID) -> dict[str, str]:
 @who_may(PUBLIC)
 @refuses(errors.NotFound)
 @limited("30 per minute; 300 per hour", by=the_network, counts=HTTPStatus.NOT_FOUND)
-@calendar_feeds.doc(responses=CALENDAR)
+@calendar_feeds.doc(hide=True)
 def fetch(token: str) -> Response:
     """The sessions of the last 30 and the next 180 days, for calendar programs"""
     calendar = service.calendar(token)

@@ -93,8 +93,7 @@ def _complete_operation(operation: Operation, view: Any) -> None:
     refusals += _document_headers(operation, view)
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
-            is_id = parameter["name"].endswith("_id")
-            parameter["schema"] = {"type": "string"} | ({"format": "uuid"} if is_id else {})
+            parameter["schema"] = {"type": "string", "format": "uuid"}
             refusals.append(errors.NotFound)
     statuses = {429} if getattr(view, "limited", False) else set()
     if "requestBody" in operation:
