@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, tuple_
+from sqlalchemy import or_
 
 from app import clock
 from app.extensions import db
@@ -145,10 +145,12 @@ def list_days(caller: Caller, wanted: DayFilter, paging: Paging) -> Page[DayView
 
 
 def _views(caller: Caller, of: Sequence[tuple[User, date]]) -> list[DayView]:
-    wanted = [(person.id, day) for person, day in of]
-    query = caller.rows(Passage, Passage.user_id, Passage.day, Passage.direction, Passage.at)
+    # not by pairs, nor in order of time: for either SQLite would read all that the organisation has
+    query = caller.rows(Passage, Passage.user_id, Passage.day, Passage.direction, Passage.at).where(
+        Passage.user_id.in_({person.id for person, _ in of}), Passage.day.in_({day for _, day in of})
+    )
     passed = defaultdict[tuple[uuid.UUID, date], list[Passed]](list)
-    for row in db.session.execute(query.where(tuple_(Passage.user_id, Passage.day).in_(wanted)).order_by(Passage.at)):
+    for row in sorted(db.session.execute(query), key=lambda row: row.at):
         passed[row.user_id, row.day].append(Passed(row.direction, row.at))
     rule, now = caller.settings.day, clock.now()
     views = []
