@@ -89,8 +89,11 @@ def decide(cast: Cast, **settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def undecided(cast: Cast) -> Iterator[None]:
+    with cast.app.app_context():
+        own = db.session.get_one(Organisation, cast.organisation())
+        before = {"settings": own.settings, "time_zone": own.time_zone, "is_active": own.is_active}
     yield
-    decide(cast, settings={}, time_zone="UTC", is_active=True)
+    decide(cast, **before)
 
 
 def record_of(cast: Cast, person: Person) -> Record:
