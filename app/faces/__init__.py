@@ -5,7 +5,7 @@ The rest of the product knows only what is exported here.
 
 from app.faces.enrolment import different_people, only_face
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, PictureTooLarge
-from app.faces.matching import Match, distances, match
+from app.faces.matching import Match, distances, match, verify
 from app.faces.pool import FacePool, Progress
 from app.faces.types import Analysis, Box, Encodings, Face
 
@@ -25,4 +25,5 @@ __all__ = [
     "distances",
     "match",
     "only_face",
+    "verify",
 ]

@@ -48,6 +48,14 @@ def match(faces: Encodings, templates: Encodings, owners: NDArray[np.intp], tole
     return [_judge(by_person[face], assigned.get(face), tolerance) for face in range(len(faces))]
 
 
+def verify(face: NDArray[np.float32], templates: Encodings, tolerance: float) -> Match:
+    """Whether a face, shape (128,), is that of the one person whose templates these are, shape (t, 128), t > 0; how far
+    it is from them is told either way."""
+    distance = float(distances(face[None], templates).min())
+    likely: Outcome = "recognised" if distance <= tolerance - UNCERTAIN_BAND else "uncertain"
+    return Match(likely if distance <= tolerance else "unknown", 0, distance, confidence(distance))
+
+
 def distances(a: Encodings, b: Encodings) -> NDArray[np.float64]:
     """Euclidean distances, shape (len(a), len(b)), through one matrix product."""
     wide, other = a.astype(np.float64), b.astype(np.float64)

@@ -107,6 +107,8 @@ class Record(Tenant, Base):
     flags: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Signs of fraud (`services.fraud`)."""
     checked_in_at: Mapped[datetime | None]
+    checked_in_as: Mapped[Status | None] = mapped_column(enum_of(Status))
+    """The status that checking in gave: who was rejected, and is accepted after all, gets it back."""
     checked_out_at: Mapped[datetime | None]
     forgot_to_check_out: Mapped[bool] = mapped_column(default=False)
     """Then checked_out_at is the session's end."""
@@ -157,7 +159,7 @@ class Attempt(Tenant, Base):
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id"))
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     kind: Mapped[str] = mapped_column(String(10))
-    """in, or out."""
+    """in, out, or forced."""
     refused: Mapped[str | None] = mapped_column(String(40))
     """The code of the refusal; NULL when it was accepted."""
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -13,7 +13,6 @@ from app.models import Source, Status, Verification
 from app.schemas.base import Changes, Figure, In, Out, PageIn, PageOut, SortBy, Text, Title
 from app.schemas.classes import StudentOut, TeacherOut
 from app.schemas.users import ReasonIn
-from app.services.decision import Fix
 from app.services.policies import Policy, kept
 from app.services.sessions import Days, SessionStatus
 
@@ -146,28 +145,6 @@ class ActiveListIn(PageIn):
     sort: Annotated[list[str], SortBy("starts_at")] = Field(default_factory=lambda: ["starts_at"])
 
 
-class PositionIn(In):
-    """Where the phone says that it is; sent where the session checks it."""
-
-    lat: Latitude | None = None
-    lon: Longitude | None = None
-    accuracy: Annotated[float, Field(strict=True)] | None = Field(
-        None, description="In metres, as the phone says", examples=[12]
-    )
-
-    @property
-    def fix(self) -> Fix | None:
-        return None if self.lat is None or self.lon is None else Fix(self.lat, self.lon, self.accuracy)
-
-
-class CheckInIn(PositionIn):
-    session_id: uuid.UUID
-
-
-class CheckOutIn(PositionIn):
-    record_id: uuid.UUID
-
-
 class SessionListIn(PageIn):
     sort: Annotated[list[str], SortBy("session_date", "name")] = Field(default_factory=lambda: ["-session_date"])
 
@@ -269,6 +246,8 @@ class RecordOut(Out):
     remarks: str | None
     source: Source = Field(description="By hand, or by checking in", examples=["check_in"])
     verification_status: Verification = Field(examples=["verified"])
+    flags: list[str] = Field(description="Signs of fraud, for whoever reviews it", examples=[["mocked_location"]])
+    review_reason: str | None
     check_in_time: datetime | None
     check_out_time: datetime | None
     forgot_to_check_out: bool = Field(description="Then check_out_time is the session's end")

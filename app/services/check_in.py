@@ -1,18 +1,27 @@
-"""Checking in and out: the decision (`services.decision`), kept exactly once, with every attempt."""
+"""Checking in and out: the decision (`services.decision`), kept exactly once, with every attempt.
+
+The hottest path there is, when a whole school comes at nine o'clock. What it takes is read before the transaction, in
+two statements; the transaction is two inserts. The record is not written to the audit log: that is a chain, at whose
+end all of an organisation would queue. The attempt, which is never changed, tells as much; what anybody changes of the
+record by hand later is in the log.
+"""
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Record, Session, Source, Status, User
+from app.models import Attempt, Class, Record, Session, Source, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
-from app.services.decision import Decision, Fix, Place, Window, arrival, decide, is_on_earth, location
+from app.services.decision import Window, arrival
 from app.services.errors import (
     AlreadyCheckedIn,
     AlreadyCheckedOut,
@@ -21,131 +30,241 @@ from app.services.errors import (
     NotFound,
     Refusal,
 )
+from app.services.evidence import Setting, Shown, Weighed, weigh
 from app.services.organisation_settings import Evidence
-from app.services.policies import rules
+from app.services.policies import Rules, rules
 from app.services.records import RecordView
 from app.services.sessions import may_attend
-from app.services.transaction import changed, insert_missing, transaction
+from app.services.transaction import changed, insert_missing, insert_one, transaction
 
 SAID = {
-    "not_enrolled": "You are not in the class of this session",
+    "not_enrolled": "This session is not for this person, who is not enrolled",
+    "session_cancelled": "This session was cancelled",
     "session_closed": "This session is closed",
     "not_timed": "This session is marked by hand",
     "too_early": "Check-in has not opened yet",
     "too_late": "This session is over",
+    "no_place": "This session checks where you are, and has no place: tell who made it",
     "location_missing": "Send where you are: this session checks it",
     "location_invalid": "This is no place on earth",
     "location_inaccurate": "Your position is not accurate enough: go outside, or wait a moment, and try again",
+    "location_old": "Your position is too old: let your phone find out where it is, and try again",
     "outside_geofence": "You are too far away",
+    "no_network": "This session checks your network, and none is named: tell who made it",
+    "network_outside": "You are not in a network of this session: join it, and try again",
+    "code_missing": "Scan the code that is shown in the session",
+    "code_wrong": "This is not the code of this session",
+    "code_expired": "This code has expired: scan the one that is shown now",
+    "code_of_another_session": "This code is of another session",
+    "faces_off": "This session checks faces, and your organisation does not use face recognition: tell who made it",
+    "face_missing": "Send a picture of your face: this session checks it",
+    "face_not_enrolled": "Consent to face recognition and enrol your face first: this session checks it",
+    "face_unclear": "Your face cannot be seen clearly",
+    "face_mismatch": "This does not look like you",
+    "decided_by_office": "The office has decided this record: ask there",
 }
+RECORD_KEY = ("organisation_id", "session_id", "student_id")
 
 
-def check_in(caller: Caller, session_id: uuid.UUID, fix: Fix | None) -> RecordView:
+@dataclass(frozen=True, slots=True)
+class When:
+    """at: when it was done. For what a phone did without network: client_id, its own id of it, and captured_at."""
+
+    at: datetime = field(default_factory=lambda: clock.now())  # noqa: PLW0108 - the clock that a test sets later
+    client_id: uuid.UUID | None = None
+    captured_at: datetime | None = None
+    source: Source = Source.CHECK_IN
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedIn(RecordView):
+    class_name: str | None
+
+
+Outcome = tuple[Refusal | None, CheckedIn | None]
+"""What was refused, or else what there is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that is known of a session for one person. record: theirs in it."""
+
+    session: Session
+    record: Record | None
+    class_name: str | None
+    class_policy: dict[str, Any] | None
+    first_name: str
+    last_name: str
+    email: str | None
+    is_expected: bool
+
+    def rules(self, caller: Caller) -> Rules:
+        return rules(caller.settings, self.class_policy or {}, self.session.policy)
+
+    def setting(self, caller: Caller, at: datetime) -> Setting:
+        return Setting(self.session.id, self.rules(caller), at)
+
+    def window(self, caller: Caller) -> Window | None:
+        """None where it is marked by hand."""
+        starts_at, ends_at, decided = self.session.starts_at, self.session.ends_at, self.rules(caller)
+        return Window(starts_at, ends_at, decided.opens_before, decided.grace) if starts_at and ends_at else None
+
+    def view(self, person_id: uuid.UUID, record: Record) -> CheckedIn:
+        # never saved: it is known, and would be read again else
+        person = User(id=person_id, first_name=self.first_name, last_name=self.last_name, email=self.email)
+        return CheckedIn(record, person, self.session, self.class_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What is tried. kind: as attempts have it."""
+
+    kind: str
+    seen: Seen
+    shown: Shown
+    when: When
+
+
+def check_in(caller: Caller, session_id: uuid.UUID, shown: Shown) -> CheckedIn:
     """Check the caller in to a session, once, whatever else is sent at the same moment; the attempt is kept either way.
 
     Raises:
         NotFound: there is no such session.
         CheckInRefused: its code says why (`SAID`), with the figures.
         AlreadyCheckedIn: with the record's id.
+        FacesBusy: too many pictures are waiting; nothing is kept.
     """
-    refusal, record = _check_in(caller, session_id, fix)
-    return _answer(caller, refusal, record)
+    return _answer(*try_check_in(caller, session_id, shown, When()))
 
 
-def check_out(caller: Caller, record_id: uuid.UUID, fix: Fix | None) -> RecordView:
-    """Check the caller out. Raises as `check_in`, and NotCheckedIn or AlreadyCheckedOut."""
-    refusal, record = _check_out(caller, record_id, fix)
-    return _answer(caller, refusal, record)
+def check_out(caller: Caller, record_id: uuid.UUID, shown: Shown) -> CheckedIn:
+    """Check the caller out: where and in which network they are counts as when checking in; code and face do not.
+
+    Raises as `check_in`, and NotCheckedIn or AlreadyCheckedOut.
+    """
+    return _answer(*try_check_out(caller, record_id, shown, When()))
 
 
-def _answer(caller: Caller, refusal: Refusal | None, record: Record | None) -> RecordView:
-    if refusal is not None or record is None:
+def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
+    if refusal is not None or checked_in is None:
         raise refusal or NotFound
-    return RecordView(record, caller.get(User, caller.user_id), caller.get(Session, record.session_id))
+    return checked_in
+
+
+def try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
+    """As `check_in`, at a moment; what is refused is returned, not raised."""
+    try:
+        seen = see(caller, caller.user_id, Session.id == session_id)
+        arrived, setting = _arrival(caller, seen, when.at), seen.setting(caller, when.at)
+        requires = setting.rules.requires if isinstance(arrived, Status) else frozenset()
+        weighed = weigh(caller, setting, requires, shown, arrived)
+    except Refusal as refusal:
+        return refusal, None
+    tried = Try("in", seen, shown, when)
+    return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_in(caller, tried, weighed)
+
+
+def try_check_out(caller: Caller, record_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
+    """As `check_out`, at a moment; what is refused is returned, not raised."""
+    try:
+        seen = see(caller, caller.user_id, Record.id == record_id)
+    except NotFound:
+        return NotFound("There is no record with this id"), None
+    record = seen.record
+    left: Status | str = Status.PRESENT
+    if record is None or record.checked_in_at is None:
+        left = "not_checked_in"
+    elif record.checked_out_at is not None:
+        left = "already_checked_out"
+    setting = seen.setting(caller, when.at)
+    requires = setting.rules.requires & {Evidence.LOCATION, Evidence.NETWORK}
+    weighed = weigh(caller, setting, requires, shown, left)
+    tried = Try("out", seen, shown, when)
+    return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_out(caller, tried, weighed)
+
+
+def see(caller: Caller, person_id: uuid.UUID, which: ColumnElement[bool]) -> Seen:
+    """A session with what concerns one person of the organisation, in one statement.
+
+    which: the session, or the person's record in it.
+
+    Raises:
+        NotFound: there is no such session.
+    """
+    columns = (Session, Record, Class.name, Class.policy, User.first_name, User.last_name, User.email)
+    own_record = and_(caller.owns(Record), Record.session_id == Session.id, Record.student_id == person_id)
+    found = db.session.execute(
+        caller.rows(Session, *columns, may_attend(caller, person_id))
+        .join(User, and_(caller.owns(User), User.id == person_id))
+        .outerjoin(Class, Class.id == Session.class_id)
+        .outerjoin(Record, own_record)
+        .where(which)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("There is no session with this id")
+    return Seen(*found)
+
+
+def _arrival(caller: Caller, seen: Seen, at: datetime) -> Status | str:
+    session, window = seen.session, seen.window(caller)
+    closed = session.closed_at is not None and at >= session.closed_at
+    for applies, code in (
+        (seen.record is not None and seen.record.checked_in_at is not None, "already_checked_in"),
+        (not seen.is_expected, "not_enrolled"),
+        (session.cancelled_at is not None, "session_cancelled"),
+        (closed, "session_closed"),
+    ):
+        if applies:
+            return code
+    return arrival(window, at) if window else "not_timed"
 
 
 @transaction
-def _check_in(caller: Caller, session_id: uuid.UUID, fix: Fix | None) -> tuple[Refusal | None, Record | None]:
-    session = caller.get(Session, session_id)
-    decision = _decide(caller, session, fix)
-    record = None if decision.refused else _record(caller, session, decision)
-    there = _own_record(caller, session_id)
-    refusal: Refusal | None = None
-    if decision.refused:
-        refusal = _refusal(decision)
-    elif record is None:
-        refusal = AlreadyCheckedIn(record_id=str(there.id) if there else None)
-    _keep(caller, Attempt(session_id=session_id, kind="in"), decision, fix, refusal)
-    return refusal, there
+def _refuse(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
+    refusal = _refusal(tried.seen, weighed)
+    _keep(caller, tried, weighed, refusal.code)
+    return refusal, None
 
 
 @transaction
-def _check_out(caller: Caller, record_id: uuid.UUID, fix: Fix | None) -> tuple[Refusal | None, Record | None]:
-    record = caller.get(Record, record_id)
-    if record.student_id != caller.user_id:
-        raise NotFound("There is no record with this id")
-    session = caller.get(Session, record.session_id)
-    decision = decide(Status.PRESENT, _pieces(caller, session, fix))
-    refusal: Refusal | None = _refusal(decision) if decision.refused else None
-    if record.checked_in_at is None:
-        refusal = NotCheckedIn()
-    elif refusal is None:
-        out = caller.change(Record).where(Record.id == record_id, Record.checked_out_at.is_(None))
-        if not changed(out.values(checked_out_at=clock.now())):
-            refusal = AlreadyCheckedOut()
-    _keep(caller, Attempt(session_id=session.id, kind="out"), decision, fix, refusal)
-    return refusal, record
-
-
-def _decide(caller: Caller, session: Session, fix: Fix | None) -> Decision:
-    if not _expects(caller, session):
-        return decide("not_enrolled", {})
-    if session.closed_at is not None:
-        return decide("session_closed", {})
-    if session.starts_at is None or session.ends_at is None:
-        return decide("not_timed", {})
-    decided = rules(caller.settings, session.policy)
-    window = Window(session.starts_at, session.ends_at, decided.opens_before, decided.grace)
-    return decide(arrival(window, clock.now()), _pieces(caller, session, fix))
-
-
-def _pieces(caller: Caller, session: Session, fix: Fix | None) -> dict[str, Any]:
-    decided = rules(caller.settings, session.policy)
-    if Evidence.LOCATION not in decided.requires:
-        return {}
-    site = decided.sites[0]
-    place = Place(site.latitude or 0, site.longitude or 0, site.radius or 0, caller.settings.geofence.max_accuracy)
-    return {"location": location(place, fix)}
-
-
-def _expects(caller: Caller, session: Session) -> bool:
-    welcome = caller.rows(Session, Session.id).where(
-        Session.id == session.id, Session.cancelled_at.is_(None), may_attend(caller, caller.user_id)
-    )
-    return db.session.scalar(welcome) is not None
-
-
-def _record(caller: Caller, session: Session, decision: Decision) -> Record | None:
-    """The new record, or the one that somebody had made by hand; None when the caller had checked in before."""
-    now = clock.now()
-    values = {
-        "status": decision.status,
-        "source": Source.CHECK_IN,
-        "verification": decision.verification,
-        "checked_in_at": now,
-        "distance": decision.figures.get("distance"),
+def _check_in(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
+    """Locks in the order of the close: first the session (by the foreign key), then the record."""
+    now, seen, when = clock.now(), tried.seen, tried.when
+    values: dict[str, Any] = {
+        "status": weighed.decision.status,
+        "source": when.source,
+        "verification": weighed.verification,
+        "flags": list(weighed.flags),
+        "checked_in_at": when.at,
+        "checked_in_as": weighed.decision.status,
+        "distance": weighed.distance,
         "marked_at": now,
         "marked_by_id": caller.user_id,
     }
-    key = {"organisation_id": caller.organisation_id, "session_id": session.id, "student_id": caller.user_id}
-    row = {"id": uuid7(), "created_at": now, **key, **values}
-    insert_missing(Record, [row], tuple(key))
-    made = _own_record(caller, session.id)
-    if made is None or made.id == row["id"]:
-        return made
-    # who was marked by hand and then checks in was there, from the time that they checked in
-    by_hand = caller.change(Record).where(Record.id == made.id, Record.checked_in_at.is_(None))
-    return made if changed(by_hand.values(values)) else None
+    key = dict(zip(RECORD_KEY, (caller.organisation_id, seen.session.id, caller.user_id), strict=True))
+    row = {"id": uuid7(), "created_at": now, "is_office": False, "forgot_to_check_out": False, **key, **values}
+    if seen.record is None and insert_one(Record, row, RECORD_KEY):
+        record: Record | None = Record(**row)
+    else:
+        record = _over_a_mark(caller, seen.session.id, values)
+    if record is None:
+        refusal = AlreadyCheckedIn(**_record_id(_own_record(caller, seen.session.id)))
+        _keep(caller, tried, weighed, refusal.code)
+        return refusal, None
+    _keep(caller, tried, weighed, None)
+    return None, seen.view(caller.user_id, record)
+
+
+def _over_a_mark(caller: Caller, session_id: uuid.UUID, values: dict[str, Any]) -> Record | None:
+    """Who was marked by hand, or by the close, and then checks in was there, from the time that they checked in: unless
+    the office decided otherwise, which then stays. None when they had checked in before."""
+    own = and_(Record.session_id == session_id, Record.student_id == caller.user_id, Record.checked_in_at.is_(None))
+    arrived = {name: values[name] for name in ("checked_in_at", "checked_in_as", "distance")}
+    for is_office, some in ((False, values | {"code": None}), (True, arrived)):
+        by_hand = caller.change(Record).where(own, Record.is_office.is_(is_office)).values(some)
+        if changed(by_hand.execution_options(audited=False, synchronize_session=False)):
+            return _own_record(caller, session_id)
+    return None
 
 
 def _own_record(caller: Caller, session_id: uuid.UUID) -> Record | None:
@@ -154,19 +273,67 @@ def _own_record(caller: Caller, session_id: uuid.UUID) -> Record | None:
     return found
 
 
-def _refusal(decision: Decision) -> Refusal:
-    code = str(decision.refused)
-    refused = CheckInRefused(SAID[code], **decision.figures)
+@transaction
+def _check_out(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
+    """As little in the audit log as checking in, and for the same reason. What is doubtful about it has the record
+    reviewed."""
+    seen = tried.seen
+    record = seen.record
+    assert record is not None  # noqa: S101 - else it was refused
+    values: dict[str, Any] = {"checked_out_at": tried.when.at, "flags": sorted({*record.flags, *weighed.flags})}
+    if weighed.verification == Verification.PENDING and record.verification == Verification.VERIFIED:
+        values["verification"] = Verification.PENDING
+    out = caller.change(Record).where(Record.id == record.id, Record.checked_out_at.is_(None)).values(values)
+    if not changed(out.execution_options(audited=False, synchronize_session=False)):
+        _keep(caller, tried, weighed, AlreadyCheckedOut.code)
+        return AlreadyCheckedOut(), None
+    _keep(caller, tried, weighed, None)
+    for name, value in values.items():  # it is read no more: `see` was of another transaction
+        setattr(record, name, value)
+    return None, seen.view(caller.user_id, record)
+
+
+def _refusal(seen: Seen, weighed: Weighed) -> Refusal:
+    code, decision = str(weighed.decision.refused), weighed.decision
+    for refused in (AlreadyCheckedIn, NotCheckedIn, AlreadyCheckedOut):
+        if code == refused.code:
+            return refused(**_record_id(seen.record))
+    told: dict[str, Any] = dict(decision.figures)
+    if decision.failed:
+        told |= {"failed": decision.failed, "evidence": weighed.evidence}
+    return refusal_for(code, **told)
+
+
+def refusal_for(code: str, **figures: Any) -> CheckInRefused:
+    refused = CheckInRefused(SAID[code], **figures)
     refused.code = code
     return refused
 
 
-def _keep(caller: Caller, attempt: Attempt, decision: Decision, fix: Fix | None, refusal: Refusal | None) -> None:
-    actor = audit.actor()
-    attempt.organisation_id, attempt.user_id = caller.organisation_id, caller.user_id
-    attempt.refused = refusal.code if refusal else None
-    attempt.evidence = dict(decision.figures)
-    if fix and is_on_earth(fix):
-        attempt.latitude, attempt.longitude, attempt.accuracy = fix.latitude, fix.longitude, fix.accuracy
-    attempt.address, attempt.device = actor.address, actor.device
-    db.session.add(attempt)
+def _record_id(record: Record | None) -> dict[str, Any]:
+    return {"record_id": str(record.id)} if record else {}
+
+
+def _keep(caller: Caller, tried: Try, weighed: Weighed, refused: str | None) -> None:
+    actor, shown, when = audit.actor(), tried.shown, tried.when
+    fix = shown.fix if shown.fix and shown.fix.is_on_earth else None
+    row = {
+        "id": uuid7(),
+        "created_at": clock.now(),
+        "organisation_id": caller.organisation_id,
+        "session_id": tried.seen.session.id,
+        "user_id": caller.user_id,
+        "kind": tried.kind,
+        "refused": refused,
+        "evidence": weighed.evidence,
+        "flags": list(weighed.flags),
+        "latitude": fix and fix.latitude,
+        "longitude": fix and fix.longitude,
+        "accuracy": fix and fix.accuracy,
+        "address": actor.address,
+        "device": actor.device,
+        "device_id": shown.device_hash,
+        "client_id": when.client_id,
+        "captured_at": when.captured_at,
+    }
+    insert_missing(Attempt, [row], ("organisation_id", "user_id", "client_id"))

@@ -15,10 +15,10 @@ TEXT_VERSION = "2026-11-21"
 TEXT = (
     "I allow my organisation to recognise my face in order to record my attendance. From each picture that I send it "
     "computes 128 numbers (a template) and keeps these, encrypted; the picture itself is not kept. The templates are "
-    "compared with the faces in pictures that my teachers take of the room, and that the organisation's gates take of "
-    "whoever stands before them, and serve no other purpose. I can withdraw this consent at any time, without giving a "
-    "reason and without disadvantage: my templates are then deleted at once, and my attendance is recorded in another "
-    "way."
+    "compared with the faces in pictures that my teachers take of the room, that the organisation's gates take of "
+    "whoever stands before them, and that I send to check in, and serve no other purpose. I can withdraw this consent "
+    "at any time, without giving a reason and without disadvantage: my templates are then deleted at once, and my "
+    "attendance is recorded in another way."
 )
 
 

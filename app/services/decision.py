@@ -5,37 +5,17 @@ The rules are design's: what cannot be checked is refused, never waved through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import asin, cos, isfinite, radians, sin, sqrt
-from typing import Literal
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, Literal
 
 from app.models import Status, Verification
 
-EARTH = 6_371_008.8
-"""Mean radius in metres (IUGG)."""
-
 Outcome = Literal["pass", "uncertain", "fail"]
 
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """Where a phone says that it is: degrees, and metres within which it may be wrong."""
-
-    latitude: float
-    longitude: float
-    accuracy: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a session is, and how far from it one may be; a fix less accurate than max_accuracy proves nothing."""
-
-    latitude: float
-    longitude: float
-    radius: int
-    max_accuracy: int
+_MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +30,49 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One piece of evidence: what it shows, its figure, and the code of the refusal where it fails."""
+    """One piece of evidence: what it shows, its figures (finite, or text), and the code of the refusal where it
+    fails."""
 
     outcome: Outcome
-    figures: Mapping[str, float]
+    figures: Mapping[str, Any] = field(default_factory=dict)
     code: str | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        return {"outcome": self.outcome, **({"code": self.code} if self.code else {}), **self.figures}
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Accepted with a status, to be reviewed where something is uncertain; or refused with a code and its figures."""
+    """Accepted with a status, to be reviewed where something is uncertain; or refused with a code.
+
+    failed: the codes of all required pieces that failed. figures: those of the one that `refused` names.
+    """
 
     status: Status | None
     verification: Verification
     refused: str | None
-    figures: Mapping[str, float]
+    failed: Sequence[str]
+    figures: Mapping[str, Any]
 
 
-def decide(arrival: Status | str, pieces: Mapping[str, Piece]) -> Decision:
-    """arrival: as `arrival` has it. pieces: what the session requires, each piece by its name."""
-    figures = {name: value for piece in pieces.values() for name, value in piece.figures.items()}
-    failed = [piece.code or name for name, piece in pieces.items() if piece.outcome == "fail"]
-    refused = arrival if not isinstance(arrival, Status) else next(iter(failed), None)
-    if refused is not None:
-        return Decision(None, Verification.REJECTED, refused, figures)
-    doubtful = any(piece.outcome == "uncertain" for piece in pieces.values())
-    verification = Verification.PENDING if doubtful else Verification.VERIFIED
-    return Decision(arrival if isinstance(arrival, Status) else None, verification, None, figures)
+def decide(arrival: Status | str, pieces: Mapping[str, Piece], requires: Collection[str]) -> Decision:
+    """arrival: as `arrival` has it. pieces: what was sent, by its name. requires: the names of those that decide."""
+    required = [pieces.get(name, Piece("fail", {}, f"{name}_missing")) for name in sorted(requires, key=_order)]
+    failing = [piece for piece in required if piece.outcome == "fail"]
+    failed = [str(piece.code) for piece in failing]
+    if not isinstance(arrival, Status):
+        return Decision(None, Verification.REJECTED, arrival, failed, {})
+    if failing:
+        return Decision(None, Verification.REJECTED, failed[0], failed, failing[0].figures)
+    doubtful = any(piece.outcome == "uncertain" for piece in required)
+    return Decision(arrival, Verification.PENDING if doubtful else Verification.VERIFIED, None, failed, {})
+
+
+def _order(name: str) -> int:
+    """What one can do something about comes first."""
+    return ("location", "network", "code", "face").index(name)
 
 
 def arrival(window: Window, now: datetime) -> Status | str:
@@ -85,37 +81,31 @@ def arrival(window: Window, now: datetime) -> Status | str:
         return "too_early"
     if now > window.ends_at:
         return "too_late"
+    return on_time(window, now)
+
+
+def on_time(window: Window, now: datetime) -> Status:
+    """Present, or late after the grace, however early or late it is otherwise."""
     return Status.PRESENT if now <= window.starts_at + timedelta(minutes=window.grace) else Status.LATE
 
 
-def location(place: Place, fix: Fix | None) -> Piece:
-    """Within the radius: pass; within it but for the fix's accuracy: uncertain; else fail."""
-    if fix is None:
-        return Piece("fail", {}, "location_missing")
-    if not is_on_earth(fix):
-        return Piece("fail", {}, "location_invalid")
-    accuracy = fix.accuracy or 0.0
-    away = distance(place.latitude, place.longitude, fix.latitude, fix.longitude)
-    figures = {"distance": round(away, 1), "radius": float(place.radius), "accuracy": accuracy}
-    if accuracy > place.max_accuracy:
-        return Piece("fail", figures | {"max_accuracy": float(place.max_accuracy)}, "location_inaccurate")
-    if away <= place.radius:
-        return Piece("pass", figures)
-    if away <= place.radius + accuracy:
-        return Piece("uncertain", figures)
-    return Piece("fail", figures, "outside_geofence")
+def network(ranges: Sequence[str], address: str | None) -> Piece:
+    """Whether an IP address is within any of the ranges (CIDR); an IPv4 address may be written as an IPv6 one."""
+    if not ranges:
+        return Piece("fail", {}, "no_network")
+    figures = {"address": address}
+    try:
+        asked = ip_address(address or "")
+    except ValueError:
+        return Piece("fail", figures, "network_outside")
+    if isinstance(asked, IPv6Address) and asked.ipv4_mapped:
+        asked = asked.ipv4_mapped
+    inside = any(asked in _range(one) for one in ranges)
+    return Piece("pass", figures) if inside else Piece("fail", figures, "network_outside")
 
 
-def distance(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """Great-circle distance of two points in degrees, in metres (haversine; R. W. Sinnott, 1984)."""
-    north, other_north = radians(latitude), radians(other_latitude)
-    half = sin((other_north - north) / 2) ** 2
-    half += cos(north) * cos(other_north) * sin(radians(other_longitude - longitude) / 2) ** 2
-    return 2 * EARTH * asin(min(1.0, sqrt(half)))
-
-
-def is_on_earth(fix: Fix) -> bool:
-    numbers = (fix.latitude, fix.longitude, fix.accuracy or 0.0)
-    if not all(isfinite(number) for number in numbers):
-        return False
-    return abs(fix.latitude) <= 90 and abs(fix.longitude) <= 180 and (fix.accuracy or 0.0) >= 0  # noqa: PLR2004 - degrees
+def _range(text: str) -> IPv4Network | IPv6Network:
+    found = ip_network(text, strict=False)
+    if isinstance(found, IPv6Network) and found.subnet_of(_MAPPED):
+        return IPv4Network((found.network_address.packed[-4:], found.prefixlen - _MAPPED.prefixlen))
+    return found

@@ -272,6 +272,10 @@ class AlreadyCheckedOut(Refusal):
     status, code, title = 409, "already_checked_out", "You have checked out already"
 
 
+class NothingToReview(Refusal):
+    status, code, title = 409, "nothing_to_review", "Nobody has checked in here: change the record instead"
+
+
 class ConsentRequired(Refusal):
     status, code, title = 403, "consent_required", "Read and accept the consent to face recognition first"
 

@@ -81,6 +81,9 @@ class Geofence(_Part):
         le=10_000,
         description="In metres: a position that is less accurate than this is refused",
     )
+    max_age: int = Field(
+        300, strict=True, ge=1, le=86_400, description="In seconds: a position that is older than this is refused"
+    )
 
     @model_validator(mode="after")
     def both_or_none(self, info: ValidationInfo) -> Self:

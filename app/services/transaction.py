@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from sqlalchemy import CursorResult, Delete, Insert, Table, Update
+from sqlalchemy import CursorResult, Delete, Insert, Table, Update, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -114,18 +114,30 @@ def insert_missing(
     Each row brings its own id, by which the caller can see afterwards which of them are in.
     audited: False for a caller who reads them back anyway, and tells the audit log itself (`audit.created`).
     """
-    if not rows:
-        return
-    statement: Insert
+    if rows:
+        statement = _unless_taken(model, unique)
+        db.session.execute(statement, list(rows), execution_options={"audited": audited})
+
+
+def insert_one(model: type[Base], row: dict[str, Any], unique: Sequence[str]) -> bool:
+    """As `insert_missing`, and whether it is in. It is not for the audit log."""
+    table = cast(Table, model.__table__)
+    statement = _unless_taken(model, unique).execution_options(audited=False)
+    if db.session.get_bind().dialect.insert_returning:
+        return bool(db.session.scalar(statement.returning(table.c.id), row) == row["id"])
+    db.session.execute(statement, row)
+    return db.session.scalar(select(table.c.id).where(table.c.id == row["id"])) is not None
+
+
+def _unless_taken(model: type[Base], unique: Sequence[str]) -> Insert:
     table = cast(Table, model.__table__)
     match db.session.get_bind().dialect.name:
         case "postgresql":
-            statement = postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
+            return postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
         case "sqlite":
-            statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
+            return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
         case _:  # not INSERT IGNORE, which would swallow every other error too
-            statement = mysql.insert(table).on_duplicate_key_update({unique[0]: table.c[unique[0]]})
-    db.session.execute(statement, list(rows), execution_options={"audited": audited})
+            return mysql.insert(table).on_duplicate_key_update({unique[0]: table.c[unique[0]]})
 
 
 def _gave_way(error: DBAPIError) -> bool:

@@ -370,6 +370,13 @@ def upgrade() -> None:
         )
         table.add_column(sa.Column("flags", sa.JSON(), nullable=False, server_default=EMPTY_LIST))
         table.add_column(sa.Column("checked_in_at", UTCDateTime(), nullable=True))
+        table.add_column(
+            sa.Column(
+                "checked_in_as",
+                sa.Enum("present", "late", "absent", "excused", "leave", name="status", native_enum=False, length=20),
+                nullable=True,
+            )
+        )
         table.add_column(sa.Column("checked_out_at", UTCDateTime(), nullable=True))
         table.add_column(sa.Column("forgot_to_check_out", sa.Boolean(), nullable=False, server_default=sa.false()))
         table.add_column(sa.Column("distance", sa.Double(), nullable=True))
@@ -453,6 +460,7 @@ def downgrade() -> None:
             "verification",
             "flags",
             "checked_in_at",
+            "checked_in_as",
             "checked_out_at",
             "forgot_to_check_out",
             "distance",

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from app import clock
+from app import clock, create_app
 from app.extensions import db
-from app.models import Attempt, Organisation, Record, Role
-from app.services import retention
-from tests.conftest import Cast, Person
-from tests.story import Classroom
+from app.models import (
+    Attempt,
+    AuditEntry,
+    Class,
+    Department,
+    Organisation,
+    Record,
+    Role,
+    Session,
+    Status,
+    Subject,
+    User,
+)
+from app.services import installation, retention
+from tests.conftest import Cast, Person, settings_for
+from tests.factories import make
+from tests.pictures import astronaut, data_url, encode, grace_hopper, variation
+from tests.statements import counted
+from tests.story import Classroom, consent, enrol
 from tests.test_races import at_once, twin
 
 NINE = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
@@ -84,9 +101,10 @@ def test_who_is_too_far_away_is_told_how_far(room: Classroom, cast: Cast) -> Non
     answer = check_in(room.students["Ada"], session, **away(80, accuracy=10.0))
     assert (answer.status_code, answer.json["code"]) == (403, "outside_geofence")
     assert (round(answer.json["distance"]), answer.json["radius"]) == (80, 50)
+    assert answer.json["failed"] == ["outside_geofence"]
     with cast.app.app_context():
         attempt = db.session.scalars(select(Attempt)).one()
-        assert (attempt.refused, round(attempt.evidence["distance"])) == ("outside_geofence", 80)
+        assert (attempt.refused, round(attempt.evidence["location"]["distance"])) == ("outside_geofence", 80)
         assert db.session.scalars(select(Record)).all() == []
 
 
@@ -284,3 +302,330 @@ def test_where_people_were_is_forgotten_in_its_time_and_that_they_were_is_not(
             retention.clean_up()
             kept.append((len(db.session.scalars(select(Attempt)).all()), len(db.session.scalars(select(Record)).all())))
     assert kept == [(1, 1), (0, 1)]
+
+
+def with_policy(room: Classroom, **policy: Any) -> str:
+    return lecture(room.teacher, class_id=room.id, policy=policy)
+
+
+def kept(cast: Cast) -> list[Attempt]:
+    with cast.app.app_context():
+        return list(db.session.scalars(select(Attempt).order_by(Attempt.created_at, Attempt.id)))
+
+
+@pytest.fixture
+def decide(cast: Cast) -> Iterator[Any]:
+    """Sets the organisation's settings, which outlive a test else."""
+
+    def set_settings(**settings: Any) -> None:
+        with cast.app.app_context():
+            db.session.get_one(Organisation, cast.organisation()).settings = settings
+            db.session.commit()
+
+    yield set_settings
+    set_settings()
+
+
+SQUARE = [[38.7, -9.2], [38.7, -9.1], [38.8, -9.1], [38.8, -9.2]]
+
+
+def test_what_was_shown_is_kept_piece_by_piece(room: Classroom, cast: Cast) -> None:
+    session = with_policy(room, requires=["location"], sites=[{"polygon": SQUARE}, {"latitude": 0.0, "longitude": 0.0}])
+    phone = LISBON | {"accuracy": 12, "fix_time": "2026-03-12T08:59:50Z", "device_id": "Ada's phone"}
+    answer = check_in(room.students["Ada"], session, **phone)
+    assert (answer.status_code, answer.json["class_name"], answer.json["session_name"]) == (
+        201,
+        "Astronomy",
+        "Lecture 7",
+    )
+    assert (answer.json["distance"], answer.json["flags"], answer.json["review_reason"]) == (0, [], None)
+    (attempt,) = kept(cast)
+    assert attempt.evidence == {"location": {"outcome": "pass", "distance": 0.0, "radius": 0.0, "accuracy": 12.0}}
+    assert (attempt.latitude, attempt.longitude, attempt.accuracy) == (38.7223, -9.1393, 12.0)
+    assert len(attempt.device_id or "") == 64
+    assert "phone" not in str(attempt.device_id)
+
+
+def test_where_one_is_is_kept_though_it_does_not_matter(room: Classroom, cast: Cast) -> None:
+    session = with_policy(room, requires=[], sites=[{"latitude": 0.0, "longitude": 0.0, "radius": 50}])
+    assert check_in(room.students["Ada"], session).json["verification_status"] == "verified"
+    assert kept(cast)[0].evidence["location"]["outcome"] == "fail"
+
+
+def test_a_class_has_rules_of_its_own_and_a_session_others(room: Classroom, cast: Cast) -> None:
+    with cast.app.app_context():
+        db.session.get_one(Class, uuid.UUID(room.id)).policy = {"requires": ["network"], "networks": ["10.0.0.0/8"]}
+        db.session.commit()
+    ada = room.students["Ada"]
+    assert check_in(ada, lecture(room.teacher, class_id=room.id)).json["code"] == "network_outside"
+    assert check_in(ada, with_policy(room, networks=["127.0.0.0/8"])).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        ({"requires": ["location"]}, "no_place"),
+        ({"requires": ["network"]}, "no_network"),
+        ({"requires": ["code"]}, "code_missing"),
+        ({"requires": ["face"]}, "face_missing"),
+    ],
+)
+def test_what_a_session_cannot_check_lets_nobody_in(room: Classroom, policy: dict[str, Any], code: str) -> None:
+    answer = check_in(room.students["Ada"], with_policy(room, **policy))
+    assert (answer.status_code, answer.json["code"], answer.json["failed"]) == (403, code, [code])
+
+
+def test_all_that_is_missing_is_said_at_once(room: Classroom) -> None:
+    session = with_policy(room, requires=["face", "code", "network", "location"], networks=["10.0.0.0/8"])
+    answer = check_in(room.students["Ada"], session)
+    assert answer.json["failed"] == ["no_place", "network_outside", "code_missing", "face_missing"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "status", "code"),
+    [
+        ("2026-03-12T08:54:59Z", 403, "location_old"),
+        ("2026-03-12T10:54:59+02:00", 403, "location_old"),
+        ("0001-01-01T00:00:00+14:00", 403, "location_old"),
+        ("9999-12-31T23:59:59Z", 201, None),
+        ("2026-03-12T08:59:00", 422, "invalid_input"),
+        (1773305940, 422, "invalid_input"),
+    ],
+)
+def test_a_position_has_its_time(room: Classroom, taken: Any, status: int, code: str | None) -> None:
+    answer = check_in(room.students["Ada"], at_lisbon(room), **LISBON, fix_time=taken)
+    assert (answer.status_code, answer.json.get("code")) == (status, code)
+
+
+def test_the_organisation_says_how_old_a_position_may_be(room: Classroom, decide: Any) -> None:
+    decide(geofence={"max_age": 30})
+    answer = check_in(room.students["Ada"], at_lisbon(room), **LISBON, fix_time="2026-03-12T08:59:29Z")
+    assert (answer.json["code"], answer.json["age"], answer.json["max_age"]) == ("location_old", 31, 30)
+
+
+@pytest.mark.parametrize(
+    ("phone", "flags"),
+    [
+        ({"is_mocked": True}, ["mocked_location"]),
+        ({"fix_time": "2026-03-12T08:58:00Z"}, ["old_fix"]),
+        ({"fix_time": "2026-03-12T09:02:00Z", "is_mocked": True}, ["future_fix", "mocked_location"]),
+    ],
+)
+def test_a_sign_of_fraud_asks_for_a_look_and_refuses_nobody(
+    room: Classroom, cast: Cast, phone: dict[str, Any], flags: list[str]
+) -> None:
+    answer = check_in(room.students["Ada"], at_lisbon(room), **LISBON, **phone)
+    assert answer.status_code == 201, answer.text
+    assert (answer.json["verification_status"], answer.json["flags"]) == ("pending", flags)
+    assert kept(cast)[0].flags == flags
+
+
+def test_one_phone_for_two_people_is_a_sign_for_half_a_day(room: Classroom, at: Any) -> None:
+    room.join("Grace")
+    session, phone = at_lisbon(room), LISBON | {"device_id": "b7f1"}
+    assert check_in(room.students["Ada"], session, **phone).json["flags"] == []
+    assert check_in(room.students["Grace"], session, **phone).json["flags"] == ["shared_device"]
+    evening = at_lisbon(room, start_time="2026-03-12T21:01:00Z", end_time="2026-03-12T22:00:00Z")
+    at(12 * 60 + 1)
+    assert check_in(room.students["Grace"], evening, **phone).json["flags"] == []
+    assert check_in(room.students["Ada"], evening, **phone).json["flags"] == ["shared_device"]
+
+
+def test_who_was_far_away_a_moment_ago_is_looked_at(room: Classroom, at: Any) -> None:
+    ada = room.students["Ada"]
+    there, here = at_lisbon(room, location_lat=41.1579, location_lon=-8.6291), at_lisbon(room)
+    assert check_in(ada, there, lat=41.1579, lon=-8.6291).json["flags"] == []
+    at(5)
+    assert check_in(ada, here).json["flags"] == ["impossible_travel"]
+
+
+def test_the_same_spot_to_the_last_digit_is_looked_at_the_fourth_time(room: Classroom) -> None:
+    flags = [
+        check_in(room.students["Ada"], at_lisbon(room), lat=38.7223011, lon=-9.1393022).json["flags"] for _ in range(4)
+    ]
+    assert flags == [[], [], [], ["repeated_position"]]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "code"),
+    [
+        (0, "10.0.0.5", "network_outside"),
+        (1, "10.0.0.5", None),
+        (1, "10.0.0.5, 203.0.113.7", "network_outside"),
+        (1, "203.0.113.7, ::ffff:10.0.0.5", None),
+    ],
+)
+def test_only_a_trusted_proxy_says_where_a_request_comes_from(
+    tmp_path: Any, trusted: int, forwarded: str, code: str | None
+) -> None:
+    app = create_app(settings_for(tmp_path, trusted_proxies=trusted))
+    with app.app_context():
+        installation.prepare()
+        own = Cast(app).organisation()
+    admin = Cast(app).person(Role.ADMIN, own)
+    now = datetime.now(UTC)
+    times = {"start_time": now.isoformat(), "end_time": (now + timedelta(hours=1)).isoformat()}
+    session = lecture(admin, **times, policy={"requires": ["network"], "networks": ["10.0.0.0/8"]})
+    body, headers = {"session_id": session}, {"X-Forwarded-For": forwarded}
+    assert admin.post("/attendance/check-in", body, headers=headers).json.get("code") == code
+
+
+def test_a_face_is_compared_with_ones_own_and_nobody_elses(room: Classroom, cast: Cast) -> None:
+    room.join("Eileen")
+    eileen, ada = room.students["Eileen"], room.students["Ada"]
+    enrol(eileen, [encode(astronaut())])
+    session = with_policy(room, requires=["face"])
+
+    def try_with(person: Person, picture: bytes) -> Any:
+        return check_in(person, session, image=data_url(picture))
+
+    other = try_with(eileen, encode(grace_hopper()))
+    assert (other.status_code, other.json["code"]) == (403, "face_mismatch")
+    assert other.json["distance"] > 0.6
+    assert other.json["confidence"] < 0.3
+    nobody = try_with(eileen, encode(astronaut().resize((8, 8))))
+    assert (nobody.json["code"], nobody.json["reason"]) == ("face_unclear", "no_face")
+    assert try_with(eileen, b"no picture").json["reason"] == "not_an_image"
+    assert try_with(ada, encode(astronaut())).json["code"] == "face_not_enrolled"
+    consent(ada)
+    assert try_with(ada, encode(astronaut())).json["code"] == "face_not_enrolled"
+    own = try_with(eileen, encode(variation(astronaut(), 3)))
+    assert (own.status_code, own.json["verification_status"]) == (201, "verified")
+    *_, attempt = kept(cast)
+    assert attempt.evidence["face"]["outcome"] == "pass"
+    assert attempt.evidence["face"]["confidence"] > 0.9
+    assert try_with(eileen, encode(grace_hopper())).json["code"] == "already_checked_in"
+
+
+def test_a_face_that_may_be_ones_own_is_looked_at(room: Classroom, cast: Cast, decide: Any) -> None:
+    eileen, picture = room.join("Eileen"), data_url(encode(variation(astronaut(), 3)))
+    enrol(eileen, [encode(astronaut())])
+    assert check_in(eileen, with_policy(room, requires=["face"]), image=picture).status_code == 201
+    distance = kept(cast)[0].evidence["face"]["distance"]
+    decide(faces={"tolerance": distance + 0.07})
+    answer = check_in(eileen, with_policy(room, requires=["face"]), image=picture)
+    assert (answer.status_code, answer.json["verification_status"]) == (201, "pending")
+    assert kept(cast)[1].evidence["face"]["outcome"] == "uncertain"
+
+
+def test_where_faces_are_off_a_session_that_asks_for_one_says_so(room: Classroom, decide: Any) -> None:
+    decide(faces={"enabled": False})
+    answer = check_in(room.students["Ada"], with_policy(room, requires=["face"]), image=data_url(encode(astronaut())))
+    assert (answer.status_code, answer.json["code"]) == (403, "faces_off")
+
+
+def change_session(cast: Cast, session: str, **values: Any) -> None:
+    with cast.app.app_context():
+        row = db.session.get_one(Session, uuid.UUID(session))
+        for name, value in values.items():
+            setattr(row, name, value)
+        db.session.commit()
+
+
+def test_a_cancelled_session_takes_nobody(room: Classroom, cast: Cast) -> None:
+    session = at_lisbon(room)
+    change_session(cast, session, cancelled_at=NINE)
+    assert check_in(room.students["Ada"], session).json["code"] == "session_cancelled"
+
+
+def test_a_subjects_session_is_for_its_classes_and_a_departments_for_who_works_there(
+    room: Classroom, cast: Cast
+) -> None:
+    own, employee = room.teacher.organisation_id, cast.person(Role.EMPLOYEE)
+    with cast.app.app_context():
+        subject, department = make(Subject, organisation_id=own).id, make(Department, organisation_id=own).id
+        db.session.get_one(Class, uuid.UUID(room.id)).subject_id = subject
+        db.session.get_one(User, employee.id).department_id = department
+        db.session.commit()
+    ada, stranger = room.students["Ada"], cast.student()
+    for values, expected in (({"subject_id": subject}, ada), ({"department_id": department}, employee)):
+        session = lecture(room.teacher)
+        change_session(cast, session, **values)
+        for person in (ada, employee, stranger):
+            told = check_in(person, session).json.get("code")
+            assert told == (None if person is expected else "not_enrolled")
+
+
+def test_what_the_office_decided_stays_and_when_one_came_is_noted(room: Classroom, cast: Cast) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    room.mark(session, "Ada")
+    with cast.app.app_context():
+        record = db.session.scalars(select(Record)).one()
+        record.status, record.is_office = Status.EXCUSED, True
+        db.session.commit()
+    answer = check_in(ada, session)
+    assert (answer.status_code, answer.json["status"], answer.json["source"]) == (201, "excused", "manual")
+    assert answer.json["check_in_time"]
+    assert check_in(ada, session).json["code"] == "already_checked_in"
+
+
+def test_a_check_in_waits_for_nobodys_audit_log_and_a_change_by_hand_is_in_it(room: Classroom, cast: Cast) -> None:
+    def logged() -> int:
+        with cast.app.app_context():
+            return len(db.session.scalars(select(AuditEntry).where(AuditEntry.entity == "records")).all())
+
+    session, ada = at_lisbon(room), room.students["Ada"]
+    record = check_in(ada, session).json["id"]
+    assert ada.post("/attendance/check-out", {"record_id": record} | LISBON).status_code == 200
+    assert logged() == 0
+    assert room.teacher.post(f"/attendance/reviews/{record}", {"accept": False, "reason": "Left"}).status_code == 200
+    assert logged() == 1
+
+
+STATEMENTS = {"in": 5, "again": 3, "refused": 3, "out": 5}
+"""The sign-in, the session with all that concerns one of it, the signs of fraud, the record, the attempt; what is
+refused asks for no signs and has no record."""
+
+
+def said(cast: Cast, call: Any) -> tuple[int, int]:
+    """How many statements a call takes; SQLite's BEGIN is none that others send."""
+    with counted(cast.app) as statements:
+        answer = call()
+    return answer.status_code, len([one for one in statements if not one.startswith("BEGIN")])
+
+
+@pytest.mark.parametrize("others", [10, 1000])
+def test_a_check_in_takes_five_statements_however_many_have_checked_in(
+    room: Classroom, cast: Cast, others: int
+) -> None:
+    ada, session = room.students["Ada"], at_lisbon(room)
+    own = {"organisation_id": ada.organisation_id, "created_at": NINE}
+    people = [uuid.uuid4() for _ in range(others)]
+    with cast.app.app_context():
+        db.session.execute(insert(User), [own | {"id": id_, "first_name": "A", "role": "student"} for id_ in people],
+                           execution_options={"audited": False})  # fmt: skip
+        of = own | {"session_id": uuid.UUID(session), "status": "present", "marked_at": NINE, "marked_by_id": ada.id}
+        db.session.execute(insert(Record), [of | {"id": uuid.uuid4(), "student_id": id_} for id_ in people],
+                           execution_options={"audited": False})  # fmt: skip
+        db.session.commit()
+    body = {"session_id": session, "device_id": "b7f1"}
+    counts = {"refused": said(cast, lambda: ada.post("/attendance/check-in", body | away(900)))}
+    counts["in"] = said(cast, lambda: ada.post("/attendance/check-in", body | LISBON))
+    counts["again"] = said(cast, lambda: ada.post("/attendance/check-in", body | LISBON))
+    (record,) = ada.get("/attendance/my-history").json["items"]
+    counts["out"] = said(cast, lambda: ada.post("/attendance/check-out", {"record_id": record["id"]} | LISBON))
+    assert {name: status for name, (status, _) in counts.items()} == {
+        "in": 201,
+        "again": 409,
+        "refused": 403,
+        "out": 200,
+    }
+    assert {name: number for name, (_, number) in counts.items()} == STATEMENTS
+
+
+def test_a_class_that_checks_in_while_the_session_is_closed_has_one_record_each(room: Classroom, cast: Cast) -> None:
+    session = at_lisbon(room)
+    people = [room.join(f"Student {n}") for n in range(11)]
+    before = [twin(cast, person) for person in people]
+
+    def call(n: int) -> Any:
+        if n == 5:
+            return twin(cast, room.teacher).post(f"/attendance/session/{session}/close", {})
+        return check_in(before[n], session)
+
+    answers = at_once(call, 11)
+    assert answers.keys() <= {200, 201, 403}
+    with cast.app.app_context():
+        records = db.session.scalars(select(Record).where(Record.session_id == uuid.UUID(session))).all()
+        assert len(records) == len({record.student_id for record in records}) == 12
+        assert sum(record.checked_in_at is not None for record in records) == answers[201]

@@ -1,0 +1,149 @@
+"""Checking in and out, the code on the screen, reviews, and attempts."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BeforeValidator, Field, StrictBool, model_validator
+
+from app.models import Status
+from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text
+from app.schemas.classes import StudentOut
+from app.schemas.faces import Picture
+from app.schemas.sessions import DaysIn, Latitude, Longitude, RecordOut
+from app.services.evidence import Shown
+from app.services.geofence import Fix
+
+Evidence = dict[str, dict[str, Any]]
+EVIDENCE = Field(
+    description="Each piece: pass, uncertain or fail, with its figures",
+    examples=[{"location": {"outcome": "pass", "distance": 17.4, "radius": 100.0, "accuracy": 12.0}}],
+)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    raise ValueError("write it as 2026-03-12T09:00:00Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
+Reason = Annotated[str, Text(500, 1)]
+
+
+class PositionIn(In):
+    """Where the phone says that it is; sent where the session checks it."""
+
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    accuracy: Annotated[float, Field(strict=True)] | None = Field(
+        None, description="In metres, as the phone says", examples=[12]
+    )
+    fix_time: Moment | None = Field(
+        None, description="When the phone found out where it is", examples=["2026-03-12T08:59:58Z"]
+    )
+    is_mocked: StrictBool = Field(False, description="Whether the phone says that another program made the position up")
+    device_id: Annotated[str, Text(200)] | None = Field(
+        None, description="The same each time on one phone; only its hash is kept", examples=["b7f1c2a0"]
+    )
+
+    @property
+    def fix(self) -> Fix | None:
+        if self.lat is None or self.lon is None:
+            return None
+        return Fix(self.lat, self.lon, self.accuracy, self.fix_time)
+
+    @property
+    def shown(self) -> Shown:
+        return Shown(self.fix, self.is_mocked, device_id=self.device_id)
+
+
+class CheckInIn(PositionIn):
+    session_id: uuid.UUID
+    code: Annotated[str, Text(200)] | None = Field(
+        None, description="Scanned or typed, as the session's screen shows it now", examples=["K7PX2MQA"]
+    )
+    image: Picture | None = Field(None, description="Of one's own face; it is not kept")
+
+    @property
+    def shown(self) -> Shown:
+        return Shown(self.fix, self.is_mocked, self.code, self.device_id, self.image)
+
+
+class CheckOutIn(PositionIn):
+    record_id: uuid.UUID
+
+
+class CheckedInOut(RecordOut):
+    class_name: str | None = Field(description="null: the session is of no class", examples=["Maths 7a"])
+
+
+class CodeOut(Out):
+    code: str = Field(description="To be typed", examples=["K7PX2MQA"])
+    payload: str = Field(description="What the QR holds", examples=["rollcall:1:AGI44HEPABYABAAAAAAAAAAAAE:K7PX2MQA"])
+    valid_until: datetime
+    next_in_seconds: Figure = Field(description="Then another one is to be shown", examples=[7.5])
+    session_name: str = Field(examples=["Lecture 7"])
+    class_name: str | None = Field(examples=["Maths 7a"])
+
+
+class ForceIn(In):
+    student_id: uuid.UUID
+    reason: Reason = Field(description="For the audit log", examples=["The phone's battery was empty"])
+    status: Literal[Status.PRESENT, Status.LATE] | None = Field(
+        None, description="By default by the time: present until the grace is over, then late", examples=["present"]
+    )
+
+
+class AttemptListIn(PageIn):
+    sort: Annotated[list[str], SortBy("created_at")] = Field(default_factory=lambda: ["-created_at"])
+
+
+class AttemptOut(Out):
+    id: uuid.UUID
+    kind: str = Field(description="in, out or forced", examples=["in"])
+    refused: str | None = Field(description="The refusal's code; null: it was accepted", examples=["outside_geofence"])
+    evidence: Evidence = EVIDENCE
+    flags: list[str] = Field(examples=[["mocked_location"]])
+    latitude: float | None
+    longitude: float | None
+    accuracy: Figure | None = Field(description="In metres")
+    device: str | None = Field(description="The program that sent it", examples=["Rollcall/2.1 (Android 15)"])
+    captured_at: datetime | None = Field(description="When it was made without network")
+    created_at: datetime
+
+
+class PersonsAttemptOut(AttemptOut):
+    student: StudentOut
+
+
+class AttemptPageOut(PageOut):
+    items: list[PersonsAttemptOut]
+
+
+class ReviewListIn(DaysIn):
+    session_id: uuid.UUID | None = None
+    class_id: uuid.UUID | None = None
+
+
+class ReviewOut(CheckedInOut):
+    attempts: list[AttemptOut] = Field(description="Those that were accepted, of checking in and out")
+
+
+class ReviewPageOut(PageOut):
+    items: list[ReviewOut]
+
+
+class ReviewIn(In):
+    accept: StrictBool = Field(description="false: the person is absent", examples=[True])
+    reason: Annotated[str, Text(500)] | None = Field(
+        None, description="Required when rejecting", examples=["Was seen elsewhere"]
+    )
+
+    @model_validator(mode="after")
+    def rejected_for_a_reason(self) -> Self:
+        if not self.accept and not self.reason:
+            raise ValueError("say for which reason it is rejected")
+        return self

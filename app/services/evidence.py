@@ -1,0 +1,127 @@
+"""What somebody shows to check in, weighed piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.extensions import db
+from app.models import Session, Status, Verification
+from app.services import audit, codes
+from app.services.caller import Caller
+from app.services.decision import Decision, Piece, decide, network
+from app.services.face_check import face, own_templates
+from app.services.fraud import history, signs
+from app.services.geofence import Fix, location
+from app.services.organisation_settings import Evidence
+from app.services.policies import Rules
+from app.services.transaction import release
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything that a phone shows to check in or out.
+
+    code: as it was scanned or typed. device_id: what the phone calls itself. picture: a file's bytes.
+    """
+
+    fix: Fix | None = None
+    is_mocked: bool = False
+    code: str | None = None
+    device_id: str | None = None
+    picture: bytes | None = None
+
+    @property
+    def device_hash(self) -> str | None:
+        """Whose phone it is can be compared, and not be read."""
+        return hashlib.sha256(self.device_id.encode()).hexdigest() if self.device_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A session and its rules, at a moment."""
+
+    session_id: uuid.UUID
+    rules: Rules
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    decision: Decision
+    pieces: dict[str, Piece]
+    flags: Sequence[str]
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """As attempts have it."""
+        return {name: piece.told for name, piece in self.pieces.items()}
+
+    @property
+    def distance(self) -> float | None:
+        """From the session's place, in metres, where that is known."""
+        return self.pieces["location"].figures.get("distance") if "location" in self.pieces else None
+
+    @property
+    def verification(self) -> Verification:
+        return Verification.PENDING if self.flags else self.decision.verification
+
+
+def weigh(caller: Caller, setting: Setting, requires: Collection[str], shown: Shown, arrived: Status | str) -> Weighed:
+    """What was shown, piece by piece: what is required, and where somebody is even if that does not matter.
+
+    arrived: as `decide` has it. A picture is read last, and takes long: not within a transaction.
+
+    Raises:
+        FacesBusy: too many pictures are waiting.
+    """
+    decided, geofence, at = setting.rules, caller.settings.geofence, setting.at
+    fix = shown.fix if shown.fix and shown.fix.is_on_earth else None
+    pieces: dict[str, Piece] = {}
+    if Evidence.LOCATION in requires or (shown.fix and decided.sites):
+        limits = geofence.max_accuracy, geofence.max_age
+        pieces["location"] = location(decided.sites, shown.fix, *limits, at)
+    if Evidence.NETWORK in requires:
+        pieces["network"] = network(decided.networks, audit.actor().address)
+    if Evidence.CODE in requires:
+        pieces["code"] = _code(caller, setting.session_id, shown.code, at)
+    before: dict[str, Any] = {}
+    if isinstance(arrived, Status) and not decide(arrived, pieces, pieces.keys() & requires).refused:
+        before = history(caller, at, shown.device_hash)
+    flags = signs(setting.session_id, at, fix, is_mocked=shown.is_mocked, **before)
+    if Evidence.FACE in requires:
+        templates = own_templates(caller) if shown.picture else None
+        release()
+        pieces["face"] = face(caller, shown.picture, templates)
+    return Weighed(decide(arrived, pieces, requires), pieces, flags)
+
+
+def _code(caller: Caller, session_id: uuid.UUID, text: str | None, at: datetime) -> Piece:
+    if not text:
+        return Piece("fail", {}, "code_missing")
+    named, code = codes.read(text)
+    if named and named != session_id:
+        name = _running(caller, named, at) if codes.age(named, code, at) in range(codes.ACCEPTED) else None
+        return Piece("fail", {"session_name": name}, "code_of_another_session") if name else _WRONG_CODE
+    steps = codes.age(session_id, code, at)
+    if steps is None:
+        return _WRONG_CODE
+    figures = {"age": steps * codes.STEP}
+    return Piece("pass", figures) if steps < codes.ACCEPTED else Piece("fail", figures, "code_expired")
+
+
+_WRONG_CODE = Piece("fail", {}, "code_wrong")
+
+
+def _running(caller: Caller, session_id: uuid.UUID, at: datetime) -> str | None:
+    """The name of a session that takes check-ins at this moment."""
+    opens = at + timedelta(minutes=caller.settings.opens_before)
+    query = caller.rows(Session, Session.name).where(
+        Session.id == session_id, Session.starts_at <= opens, Session.ends_at >= at
+    )
+    found: str | None = db.session.scalar(query.where(Session.closed_at.is_(None), Session.cancelled_at.is_(None)))
+    return found

@@ -1,0 +1,110 @@
+"""Check-ins that are uncertain or look like fraud: a person looks at them, and accepts or rejects."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy.orm import lazyload
+
+from app import clock
+from app.extensions import db
+from app.models import Attempt, Class, ClassTeacher, Record, Session, Status, Subject, User, Verification
+from app.services import audit
+from app.services.caller import Caller
+from app.services.errors import NothingToReview
+from app.services.paging import Page, Paging, paginate
+from app.services.records import RecordView
+from app.services.sessions import Days, managed_session
+from app.services.transaction import transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Review(RecordView):
+    """attempts: those that were accepted, the oldest first."""
+
+    class_name: str | None
+    attempts: Sequence[Attempt]
+
+
+def pending(
+    caller: Caller, session_id: uuid.UUID | None, class_id: uuid.UUID | None, days: Days, paging: Paging
+) -> Page[Review]:
+    """What waits for a review in the sessions that the caller manages: an administrator's are all."""
+    query = (
+        caller.rows(Record, Record, User, Session, Class.name)
+        .join(User, User.id == Record.student_id)
+        .join(Session, Session.id == Record.session_id)
+        .outerjoin(Class, Class.id == Session.class_id)
+        .where(Record.verification == Verification.PENDING, _managed(caller), days.condition(Session.session_date))
+        .options(lazyload(User.department_row))
+    )
+    if session_id is not None:
+        query = query.where(Record.session_id == session_id)
+    if class_id is not None:
+        query = query.where(Session.class_id == class_id)
+    columns = {"id": Record.id, "session_date": Session.session_date, "marked_at": Record.marked_at}
+    page = paginate(query, paging, columns)
+    attempts = _attempts(caller, [record.id for record, *_ in page.items])
+    return page.of(
+        [
+            Review(record, student, session, class_name, attempts[record.id])
+            for record, student, session, class_name in page.items
+        ]
+    )
+
+
+def _managed(caller: Caller) -> ColumnElement[bool]:
+    """As `sessions.manages`, of many at once."""
+    if caller.administers:
+        return true()
+    taught = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
+    own_subjects = caller.rows(Subject, Subject.id).where(
+        or_(Subject.teacher_id == caller.user_id, Subject.teacher_id.is_(None))
+    )
+    without_class = or_(Session.created_by_id == caller.user_id, Session.subject_id.in_(own_subjects))
+    return or_(Session.class_id.in_(taught), and_(Session.class_id.is_(None), without_class))
+
+
+def _attempts(caller: Caller, record_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Attempt]]:
+    theirs = and_(Record.session_id == Attempt.session_id, Record.student_id == Attempt.user_id)
+    query = (
+        caller.rows(Attempt, Record.id, Attempt)
+        .join(Record, and_(caller.owns(Record), theirs))
+        .where(Record.id.in_(record_ids), Attempt.refused.is_(None))
+        .order_by(Attempt.created_at, Attempt.id)
+    )
+    found = defaultdict[uuid.UUID, list[Attempt]](list)
+    for record_id, attempt in db.session.execute(query):
+        found[record_id].append(attempt)
+    return found
+
+
+@transaction
+def review(caller: Caller, record_id: uuid.UUID, accept: bool, reason: str | None) -> RecordView:
+    """Accept a check-in or reject it: who is rejected is absent. Of two at once the later one counts.
+
+    What the office has decided stays, and only the check-in is verified or not.
+
+    Raises:
+        NotFound, NotYourClass, NotYourSession: as `managed_session`.
+        NothingToReview: the person has not checked in.
+    """
+    audit.because(reason)
+    session = managed_session(caller, caller.get(Record, record_id).session_id)
+    locked = caller.rows(Record).where(Record.id == record_id).with_for_update()
+    record: Record = db.session.scalars(locked.execution_options(populate_existing=True)).one()
+    if record.checked_in_at is None:
+        raise NothingToReview
+    if not record.is_office:
+        if not accept:
+            record.status, record.code = Status.ABSENT, None
+        elif record.verification == Verification.REJECTED:
+            record.status, record.code = record.checked_in_as or record.status, None
+    record.verification = Verification.VERIFIED if accept else Verification.REJECTED
+    record.reviewed_at, record.reviewed_by_id, record.review_reason = clock.now(), caller.user_id, reason
+    db.session.flush()
+    return RecordView(record, caller.get(User, record.student_id), session)
