@@ -16,7 +16,7 @@ from app.services.paging import Page
 from app.services.records import RecordView
 from app.services.reviews import Review
 
-reviews = APIBlueprint("reviews", __name__, tag="Check-in")
+reviews = APIBlueprint("reviews", __name__, tag="Reviews")
 
 
 @reviews.get("/attendance/reviews")
