@@ -136,8 +136,10 @@ def app(installed: APIFlask) -> Iterator[APIFlask]:
 
 
 def clear(app: APIFlask) -> None:
-    """Leave nothing but the installation's own organisation."""
+    """Leave nothing but the installation's own organisation, as it was installed."""
     with app.app_context(), db.engine.begin() as connection:
+        organisations = Base.metadata.tables["organisations"]
+        connection.execute(organisations.update().values(settings=installation.OPEN, time_zone="UTC", is_active=True))
         for table in reversed(Base.metadata.sorted_tables):
             own = table.c.is_default.is_(True) if table.name == "organisations" else None
             connection.execute(

@@ -19,14 +19,17 @@ from app.schemas.check_in import (
     CheckOutIn,
     CodeOut,
     ForceIn,
+    SyncIn,
+    SyncOut,
 )
 from app.schemas.sessions import RecordOut
-from app.services import attempts, codes, errors
+from app.services import attempts, codes, errors, offline
 from app.services import check_in as check_ins
 from app.services.attempts import AttemptView
 from app.services.check_in import CheckedIn
 from app.services.codes import SessionCode
 from app.services.force_check_in import force_check_in
+from app.services.offline import Sync
 from app.services.paging import Page
 from app.services.records import RecordView
 
@@ -60,6 +63,15 @@ def arrive(json_data: CheckInIn) -> CheckedIn:
 def go(json_data: CheckOutIn) -> CheckedIn:
     """Check out of a session"""
     return check_ins.check_out(caller(), json_data.record_id, json_data.shown)
+
+
+@check_in.post("/attendance/sync")
+@who_may(ANYONE)
+@check_in.input(SyncIn)
+@check_in.output(SyncOut)
+def sync(json_data: SyncIn) -> Sync:
+    """Send check-ins and check-outs that were made without network; sending them again changes nothing"""
+    return offline.sync(caller(), json_data.device_time, json_data.captured)
 
 
 @check_in.get("/attendance/session/<uuid:session_id>/code")

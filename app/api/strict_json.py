@@ -13,8 +13,8 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 class StrictJSON(DefaultJSONProvider):
-    """Refuses what Python's parser takes and JSON does not have (NaN, Infinity), halves of characters, and what is
-    nested beyond reading."""
+    """Refuses what Python's parser takes and JSON does not have (NaN, Infinity), halves of characters, nothing
+    (null), and what is nested beyond reading."""
 
     sort_keys = False
 
@@ -25,6 +25,8 @@ class StrictJSON(DefaultJSONProvider):
                 json.dumps(found, ensure_ascii=False).encode()  # a ValueError, where one is alone
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
+        if found is None:  # which would be read as an empty object, that some calls take
+            raise ValueError("null says nothing")
         return found
 
 

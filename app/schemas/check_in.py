@@ -15,6 +15,7 @@ from app.schemas.faces import Picture
 from app.schemas.sessions import DaysIn, Latitude, Longitude, RecordOut
 from app.services.evidence import Shown
 from app.services.geofence import Fix
+from app.services.offline import Captured
 
 Evidence = dict[str, dict[str, Any]]
 EVIDENCE = Field(
@@ -78,6 +79,56 @@ class CheckOutIn(PositionIn):
 
 class CheckedInOut(RecordOut):
     class_name: str | None = Field(description="null: the session is of no class", examples=["Maths 7a"])
+
+
+class CapturedIn(PositionIn):
+    id: uuid.UUID = Field(description="The phone's own, made when it was done")
+    kind: Literal["check_in", "check_out"] = Field(examples=["check_in"])
+    session_id: uuid.UUID
+    captured_at: Moment = Field(description="By the phone's clock", examples=["2026-03-12T08:59:30Z"])
+    code: Annotated[str, Text(200)] | None = Field(None, description="As the session's screen showed it then")
+
+
+class SyncIn(In):
+    """Check-ins and check-outs that were made without network."""
+
+    device_time: Moment = Field(
+        description="What the phone's clock shows as it sends this", examples=["2026-03-12T11:00:00Z"]
+    )
+    items: list[CapturedIn] = Field(min_length=1, max_length=500)
+
+    @property
+    def captured(self) -> list[Captured]:
+        return [
+            Captured(
+                item.id,
+                item.kind,
+                item.session_id,
+                item.captured_at,
+                Shown(item.fix, item.is_mocked, item.code, item.device_id),
+            )
+            for item in self.items
+        ]
+
+
+class SyncedOut(Out):
+    id: uuid.UUID
+    outcome: Literal["accepted", "review", "refused"] = Field(
+        description="review: accepted, and a teacher is to look at it", examples=["accepted"]
+    )
+    code: str | None = Field(description="Why it was refused", examples=["outside_geofence"])
+    detail: str | None = Field(examples=["You are too far away"])
+    record_id: uuid.UUID | None
+    status: Status | None = Field(description="Of the record now", examples=["present"])
+
+
+class SyncOut(Out):
+    server_time: datetime
+    skew: Figure = Field(
+        description="How many seconds the phone's clock is behind the server's; the items' times were set right by it",
+        examples=[-2.4],
+    )
+    items: list[SyncedOut] = Field(description="In the order in which they were sent")
 
 
 class CodeOut(Out):

@@ -9,11 +9,11 @@ record by hand later is in the log.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, or_
 from uuid_utils.compat import uuid7
 
 from app import clock
@@ -61,6 +61,8 @@ SAID = {
     "face_not_enrolled": "Consent to face recognition and enrol your face first: this session checks it",
     "face_unclear": "Your face cannot be seen clearly",
     "face_mismatch": "This does not look like you",
+    "captured_in_future": "Your phone says that this was done later than now",
+    "sent_too_late": "This was done without network, and sent when the session was closed already",
     "decided_by_office": "The office has decided this record: ask there",
 }
 RECORD_KEY = ("organisation_id", "session_id", "student_id")
@@ -68,12 +70,21 @@ RECORD_KEY = ("organisation_id", "session_id", "student_id")
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """at: when it was done. For what a phone did without network: client_id, its own id of it, and captured_at."""
+    """at: when it was done. client_id: the phone's own id of what it did without network. flags: signs of fraud of its
+    own. refused: a code, where when it was done is reason enough."""
 
     at: datetime = field(default_factory=lambda: clock.now())  # noqa: PLW0108 - the clock that a test sets later
     client_id: uuid.UUID | None = None
-    captured_at: datetime | None = None
-    source: Source = Source.CHECK_IN
+    flags: tuple[str, ...] = ()
+    refused: str | None = None
+
+    @property
+    def is_offline(self) -> bool:
+        return self.client_id is not None
+
+    @property
+    def source(self) -> Source:
+        return Source.OFFLINE if self.is_offline else Source.CHECK_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +112,10 @@ class Seen:
     def rules(self, caller: Caller) -> Rules:
         return rules(caller.settings, self.class_policy or {}, self.session.policy)
 
-    def setting(self, caller: Caller, at: datetime) -> Setting:
-        return Setting(self.session.id, self.rules(caller), at)
+    def setting(self, caller: Caller, when: When) -> Setting:
+        # which network a phone was in when it had none to send with is not known
+        address = None if when.is_offline else audit.actor().address
+        return Setting(self.session.id, self.rules(caller), when.at, address)
 
     def window(self, caller: Caller) -> Window | None:
         """None where it is marked by hand."""
@@ -142,7 +155,10 @@ def check_out(caller: Caller, record_id: uuid.UUID, shown: Shown) -> CheckedIn:
 
     Raises as `check_in`, and NotCheckedIn or AlreadyCheckedOut.
     """
-    return _answer(*try_check_out(caller, record_id, shown, When()))
+    refusal, checked_in = try_check_out(caller, Record.id == record_id, shown, When())
+    if isinstance(refusal, NotFound):
+        raise NotFound("There is no record with this id")
+    return _answer(refusal, checked_in)
 
 
 def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
@@ -155,30 +171,24 @@ def try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When
     """As `check_in`, at a moment; what is refused is returned, not raised."""
     try:
         seen = see(caller, caller.user_id, Session.id == session_id)
-        arrived, setting = _arrival(caller, seen, when.at), seen.setting(caller, when.at)
+        arrived, setting = _arrival(caller, seen, when), seen.setting(caller, when)
         requires = setting.rules.requires if isinstance(arrived, Status) else frozenset()
-        weighed = weigh(caller, setting, requires, shown, arrived)
+        weighed = _flagged(caller, weigh(caller, setting, requires, shown, arrived), seen, when)
     except Refusal as refusal:
         return refusal, None
     tried = Try("in", seen, shown, when)
     return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_in(caller, tried, weighed)
 
 
-def try_check_out(caller: Caller, record_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
-    """As `check_out`, at a moment; what is refused is returned, not raised."""
+def try_check_out(caller: Caller, which: ColumnElement[bool], shown: Shown, when: When) -> Outcome:
+    """As `check_out`, at a moment; what is refused is returned, not raised. which: as `see` has it."""
     try:
-        seen = see(caller, caller.user_id, Record.id == record_id)
-    except NotFound:
-        return NotFound("There is no record with this id"), None
-    record = seen.record
-    left: Status | str = Status.PRESENT
-    if record is None or record.checked_in_at is None:
-        left = "not_checked_in"
-    elif record.checked_out_at is not None:
-        left = "already_checked_out"
-    setting = seen.setting(caller, when.at)
+        seen = see(caller, caller.user_id, which)
+    except NotFound as unknown:
+        return unknown, None
+    left, setting = _departure(seen, when), seen.setting(caller, when)
     requires = setting.rules.requires & {Evidence.LOCATION, Evidence.NETWORK}
-    weighed = weigh(caller, setting, requires, shown, left)
+    weighed = _flagged(caller, weigh(caller, setting, requires, shown, left), seen, when)
     tried = Try("out", seen, shown, when)
     return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_out(caller, tried, weighed)
 
@@ -205,18 +215,47 @@ def see(caller: Caller, person_id: uuid.UUID, which: ColumnElement[bool]) -> See
     return Seen(*found)
 
 
-def _arrival(caller: Caller, seen: Seen, at: datetime) -> Status | str:
+def _arrival(caller: Caller, seen: Seen, when: When) -> Status | str:
     session, window = seen.session, seen.window(caller)
-    closed = session.closed_at is not None and at >= session.closed_at
+    is_closed = session.closed_at is not None
+    is_late = when.is_offline and is_closed and seen.rules(caller).late_arrival == "refuse"
     for applies, code in (
-        (seen.record is not None and seen.record.checked_in_at is not None, "already_checked_in"),
+        (seen.record is not None and _is_in(seen.record, when), "already_checked_in"),
         (not seen.is_expected, "not_enrolled"),
         (session.cancelled_at is not None, "session_cancelled"),
-        (closed, "session_closed"),
+        (is_late, "sent_too_late"),
+        (is_closed and not when.is_offline, "session_closed"),
+        (when.refused, when.refused or ""),
     ):
         if applies:
             return code
-    return arrival(window, at) if window else "not_timed"
+    return arrival(window, when.at) if window else "not_timed"
+
+
+def _departure(seen: Seen, when: When) -> Status | str:
+    record = seen.record
+    if record is None or record.checked_in_at is None or record.checked_in_at > when.at:
+        return "not_checked_in"
+    is_out = record.checked_out_at is not None and not (when.is_offline and _left_before(record, when.at))
+    return "already_checked_out" if is_out else when.refused or Status.PRESENT
+
+
+def _is_in(record: Record, when: When) -> bool:
+    """Of what phones did without network the earliest counts, in whatever order it comes; not over a review."""
+    if record.checked_in_at is None or not when.is_offline:
+        return record.checked_in_at is not None
+    return record.checked_in_at <= when.at or record.reviewed_at is not None
+
+
+def _left_before(record: Record, at: datetime) -> bool:
+    return record.forgot_to_check_out or (record.checked_out_at is not None and at < record.checked_out_at)
+
+
+def _flagged(caller: Caller, weighed: Weighed, seen: Seen, when: When) -> Weighed:
+    """With the signs that lie in its being sent later."""
+    is_late = when.is_offline and seen.session.closed_at is not None
+    is_reviewed = is_late and seen.rules(caller).late_arrival == "review"
+    return replace(weighed, flags=(*weighed.flags, *when.flags, *(("sent_late",) if is_reviewed else ())))
 
 
 @transaction
@@ -246,7 +285,7 @@ def _check_in(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
     if seen.record is None and insert_one(Record, row, RECORD_KEY):
         record: Record | None = Record(**row)
     else:
-        record = _over_a_mark(caller, seen.session.id, values)
+        record = _over_a_mark(caller, seen.session, values, when)
     if record is None:
         refusal = AlreadyCheckedIn(**_record_id(_own_record(caller, seen.session.id)))
         _keep(caller, tried, weighed, refusal.code)
@@ -255,15 +294,18 @@ def _check_in(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
     return None, seen.view(caller.user_id, record)
 
 
-def _over_a_mark(caller: Caller, session_id: uuid.UUID, values: dict[str, Any]) -> Record | None:
+def _over_a_mark(caller: Caller, session: Session, values: dict[str, Any], when: When) -> Record | None:
     """Who was marked by hand, or by the close, and then checks in was there, from the time that they checked in: unless
     the office decided otherwise, which then stays. None when they had checked in before."""
-    own = and_(Record.session_id == session_id, Record.student_id == caller.user_id, Record.checked_in_at.is_(None))
+    not_in: ColumnElement[bool] = Record.checked_in_at.is_(None)
+    if when.is_offline:
+        not_in = or_(not_in, and_(Record.checked_in_at > when.at, Record.reviewed_at.is_(None)))
+    own = and_(Record.session_id == session.id, Record.student_id == caller.user_id, not_in)
     arrived = {name: values[name] for name in ("checked_in_at", "checked_in_as", "distance")}
     for is_office, some in ((False, values | {"code": None}), (True, arrived)):
         by_hand = caller.change(Record).where(own, Record.is_office.is_(is_office)).values(some)
         if changed(by_hand.execution_options(audited=False, synchronize_session=False)):
-            return _own_record(caller, session_id)
+            return _own_record(caller, session.id)
     return None
 
 
@@ -280,10 +322,14 @@ def _check_out(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
     seen = tried.seen
     record = seen.record
     assert record is not None  # noqa: S101 - else it was refused
-    values: dict[str, Any] = {"checked_out_at": tried.when.at, "flags": sorted({*record.flags, *weighed.flags})}
+    values: dict[str, Any] = {"checked_out_at": tried.when.at, "forgot_to_check_out": False}
+    values["flags"] = sorted({*record.flags, *weighed.flags})
     if weighed.verification == Verification.PENDING and record.verification == Verification.VERIFIED:
         values["verification"] = Verification.PENDING
-    out = caller.change(Record).where(Record.id == record.id, Record.checked_out_at.is_(None)).values(values)
+    still_in: ColumnElement[bool] = Record.checked_out_at.is_(None)
+    if tried.when.is_offline:
+        still_in = or_(still_in, Record.forgot_to_check_out, Record.checked_out_at > tried.when.at)
+    out = caller.change(Record).where(Record.id == record.id, still_in).values(values)
     if not changed(out.execution_options(audited=False, synchronize_session=False)):
         _keep(caller, tried, weighed, AlreadyCheckedOut.code)
         return AlreadyCheckedOut(), None
@@ -334,6 +380,6 @@ def _keep(caller: Caller, tried: Try, weighed: Weighed, refused: str | None) -> 
         "device": actor.device,
         "device_id": shown.device_hash,
         "client_id": when.client_id,
-        "captured_at": when.captured_at,
+        "captured_at": when.at if when.is_offline else None,
     }
     insert_missing(Attempt, [row], ("organisation_id", "user_id", "client_id"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.extensions import db
 from app.models import Session, Status, Verification
-from app.services import audit, codes
+from app.services import codes
 from app.services.caller import Caller
 from app.services.decision import Decision, Piece, decide, network
 from app.services.face_check import face, own_templates
@@ -43,11 +43,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A session and its rules, at a moment."""
+    """A session and its rules, at a moment. address: from where it is sent; None: not known, which proves nothing."""
 
     session_id: uuid.UUID
     rules: Rules
     at: datetime
+    address: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def weigh(caller: Caller, setting: Setting, requires: Collection[str], shown: Sh
         limits = geofence.max_accuracy, geofence.max_age
         pieces["location"] = location(decided.sites, shown.fix, *limits, at)
     if Evidence.NETWORK in requires:
-        pieces["network"] = network(decided.networks, audit.actor().address)
+        pieces["network"] = network(decided.networks, setting.address)
     if Evidence.CODE in requires:
         pieces["code"] = _code(caller, setting.session_id, shown.code, at)
     before: dict[str, Any] = {}

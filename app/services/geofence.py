@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from math import asin, cos, hypot, isfinite, radians, sin, sqrt
 
 from app.services.decision import Piece
@@ -31,6 +31,13 @@ class Fix:
         if not all(isfinite(number) for number in (self.latitude, self.longitude, accuracy)):
             return False
         return abs(self.latitude) <= 90 and abs(self.longitude) <= 180 and accuracy >= 0  # noqa: PLR2004 - degrees
+
+    def moved(self, by: timedelta) -> Fix:
+        """As a clock says that is so far ahead."""
+        try:
+            return replace(self, taken_at=self.taken_at and self.taken_at + by)
+        except OverflowError:
+            return self
 
     def age(self, now: datetime) -> float:
         """In seconds; one that does not say is of now."""

@@ -60,7 +60,7 @@ def check(cast: Cast, operation: Any, mode: GenerationMode) -> None:
     student, ids = room.join("Ada"), {"class_id": room.id, "session_id": room.session()}
     headers = [{"Authorization": f"Bearer {person.token}"} for person in (admin, room.teacher, student)]
     if "gate" in operation.definition.raw.get("x-roles", ()):
-        gate = admin.post("/api/gates", {"name": "Main entrance"}).json
+        gate = admin.post("/api/gates", {"name": f"{operation.label} {mode.value}"[:200]}).json
         headers.append({"Authorization": f"Bearer {gate['key']}"})
 
     @EXAMPLES

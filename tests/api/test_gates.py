@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,15 +84,6 @@ def decide(cast: Cast, **settings: Any) -> None:
         own = update(Organisation).where(Organisation.id == cast.organisation())
         db.session.execute(own.values(**settings))
         db.session.commit()
-
-
-@pytest.fixture(autouse=True)
-def undecided(cast: Cast) -> Iterator[None]:
-    with cast.app.app_context():
-        own = db.session.get_one(Organisation, cast.organisation())
-        before = {"settings": own.settings, "time_zone": own.time_zone, "is_active": own.is_active}
-    yield
-    decide(cast, **before)
 
 
 def record_of(cast: Cast, person: Person) -> Record:

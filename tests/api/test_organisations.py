@@ -63,7 +63,7 @@ def test_what_is_not_sent_keeps_what_was_decided(admin: Person, path: str) -> No
         assert admin.put(path, {"settings": settings}).status_code == 200
     kept = admin.get(path).json["settings"]
     assert (kept["grace"], kept["late_weight"], kept["opens_before"]) == (5, 0.5, 15)
-    assert kept["geofence"] == place | {"max_accuracy": 30}
+    assert kept["geofence"] == place | {"max_accuracy": 30, "max_age": 300}
     assert kept["registration"] == {"rule": "invitation", "domains": [], "roles": ["teacher"]}
     before = admin.get(path).json
     assert admin.put(path, {"description": "On a hill"}).json["settings"] == kept

@@ -155,7 +155,7 @@ def test_a_failure_of_the_server_is_done_anew(room: Classroom, cast: Cast, monke
         raise RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr(records, "_record_present", fail)
+        broken.setattr(records, "give", fail)
         assert room.teacher.post("/attendance/mark-attendance", body, headers=headers).status_code == 500
     answer = room.teacher.post("/attendance/mark-attendance", body, headers=headers)
     assert (answer.status_code, answer.json["newly_marked"], replayed(answer)) == (200, 1, False)

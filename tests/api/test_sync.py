@@ -1,0 +1,227 @@
+"""Check-ins and check-outs that a phone made without network, and sends when it has one again."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Attempt
+from tests.api.test_check_in import LISBON, NINE, at, at_lisbon, away, lecture, room
+from tests.conftest import Cast, Person
+from tests.story import Classroom
+from tests.test_races import at_once, twin
+
+__all__ = ["at", "room"]
+
+
+def captured(session: str, minutes: float, kind: str = "check_in", **values: Any) -> dict[str, Any]:
+    """Done so many minutes after nine by the phone's clock, which is right."""
+    moment = (NINE + timedelta(minutes=minutes)).isoformat()
+    return {"id": str(uuid.uuid4()), "kind": kind, "session_id": session, "captured_at": moment} | LISBON | values
+
+
+def sync(person: Person, minutes: float, *items: dict[str, Any]) -> Any:
+    """minutes: what the phone's clock shows."""
+    moment = (NINE + timedelta(minutes=minutes)).isoformat()
+    return person.post("/attendance/sync", {"device_time": moment, "items": list(items)})
+
+
+def told(answer: Any) -> list[tuple[str, str | None]]:
+    assert answer.status_code == 200, answer.text
+    return [(item["outcome"], item["code"]) for item in answer.json["items"]]
+
+
+def kept(person: Person) -> list[tuple[str, str, str | None, str | None]]:
+    records = person.get("/attendance/my-history").json["items"]
+    return [(r["status"], r["source"], _time(r["check_in_time"]), _time(r["check_out_time"])) for r in records]
+
+
+def _time(moment: str | None) -> str | None:
+    return moment and datetime.fromisoformat(moment).strftime("%H:%M")
+
+
+def test_what_was_done_without_network_counts_from_when_it_was_done(room: Classroom, at: Any, cast: Cast) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    items = captured(session, 5), captured(session, 45, "check_out")
+    answer = sync(ada, 50, *items)
+    assert told(answer) == [("accepted", None)] * 2
+    assert (answer.json["skew"], [item["id"] for item in answer.json["items"]]) == (0, [item["id"] for item in items])
+    assert kept(ada) == [("present", "offline", "09:05", "09:45")]
+    with cast.app.app_context():
+        attempts = db.session.scalars(select(Attempt).order_by(Attempt.captured_at)).all()
+        assert [attempt.captured_at for attempt in attempts] == [NINE + timedelta(minutes=n) for n in (5, 45)]
+
+
+@pytest.mark.parametrize(("ahead", "status", "outcome"), [(90, "present", "review"), (1, "present", "accepted")])
+def test_a_clock_that_goes_wrong_is_set_right_and_one_far_off_is_looked_at(
+    room: Classroom, at: Any, ahead: int, status: str, outcome: str
+) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    answer = sync(ada, 50 + ahead, captured(session, 5 + ahead))
+    assert (told(answer), answer.json["skew"]) == ([(outcome, None)], -60 * ahead)
+    assert kept(ada) == [(status, "offline", "09:05", None)]
+    reviews = room.teacher.get("/attendance/reviews").json["items"]
+    assert [review["flags"] for review in reviews] == ([["clock_skew"]] if outcome == "review" else [])
+
+
+def test_the_same_batch_again_in_pieces_and_in_any_order_changes_nothing(room: Classroom, at: Any, cast: Cast) -> None:
+    first, second, ada = at_lisbon(room), lecture(room.teacher, class_id=room.id), room.students["Ada"]
+    at(50)
+    items = [
+        captured(first, 5),
+        captured(first, 45, "check_out"),
+        captured(second, 12),
+        captured(first, 7, **away(900)),
+        captured(str(uuid.uuid4()), 8),
+    ]
+    answer = sync(ada, 50, *items)
+    state = kept(ada), attempts(cast)
+    assert told(answer) == [
+        ("accepted", None), ("accepted", None), ("accepted", None), ("refused", "already_checked_in"),
+        ("refused", "not_found"),
+    ]  # fmt: skip
+    assert sync(ada, 50, *items).json["items"] == answer.json["items"]
+    by_id = {item["id"]: item for item in answer.json["items"]}
+    for pieces in (items[3:] + items[:3], items[::-1]):
+        for item in pieces:
+            assert sync(ada, 50, item).json["items"] == [by_id[item["id"]]]
+    assert (kept(ada), attempts(cast)) == state
+
+
+def attempts(cast: Cast) -> int:
+    with cast.app.app_context():
+        return len(db.session.scalars(select(Attempt)).all())
+
+
+def test_in_whatever_order_pieces_come_the_same_is_kept(room: Classroom, at: Any, cast: Cast) -> None:
+    items = [(5, "check_in"), (8, "check_in"), (45, "check_out"), (50, "check_out")]
+    for n, order in enumerate(permutations(items)):
+        session = lecture(room.teacher, class_id=room.id)
+        ada = room.join(f"Ada {n}")
+        at(55)
+        for minutes, kind in order:
+            sync(ada, 55, captured(session, minutes, kind))
+        assert kept(ada) == [("present", "offline", "09:05", "09:45")], order
+
+
+def test_who_came_online_later_than_offline_was_there_from_the_first(room: Classroom, at: Any) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(30)
+    ada.post("/attendance/check-in", {"session_id": session} | LISBON)
+    assert kept(ada)[0][0] == "late"
+    assert told(sync(ada, 30, captured(session, 3), captured(session, 20))) == [
+        ("accepted", None),
+        ("refused", "already_checked_in"),
+    ]
+    assert kept(ada) == [("present", "offline", "09:03", None)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "status"),
+    [
+        ("accept", ("accepted", None), "present"),
+        ("review", ("review", None), "present"),
+        ("refuse", ("refused", "sent_too_late"), "absent"),
+    ],
+)
+def test_what_comes_when_the_session_is_closed_goes_by_policy(
+    room: Classroom, at: Any, policy: str, outcome: tuple[str, str | None], status: str
+) -> None:
+    session, ada = at_lisbon(room, policy={"late_arrival": policy}), room.students["Ada"]
+    at(80)
+    room.teacher.post(f"/attendance/session/{session}/close", {})
+    at(500)
+    assert told(sync(ada, 500, captured(session, 5))) == [outcome]
+    ((found, source, came, left),) = kept(ada)
+    assert (found, source) == (status, "close" if status == "absent" else "offline")
+    assert (came, left) == ((None, None) if status == "absent" else ("09:05", "10:00"))
+    (record,) = ada.get("/attendance/my-history").json["items"]
+    assert record["forgot_to_check_out"] is (status == "present")
+
+
+def test_a_check_out_that_comes_after_the_close_replaces_the_forgotten_one(room: Classroom, at: Any) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    ada.post("/attendance/check-in", {"session_id": session} | LISBON)
+    at(80)
+    room.teacher.post(f"/attendance/session/{session}/close", {})
+    assert told(sync(ada, 80, captured(session, 40, "check_out"))) == [("review", None)]
+    (record,) = ada.get("/attendance/my-history").json["items"]
+    assert (record["minutes"], record["forgot_to_check_out"], record["flags"]) == (40, False, ["sent_late"])
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"minutes": -16}, "too_early"),
+        ({"minutes": 61}, "too_late"),
+        ({"minutes": 75}, "captured_in_future"),
+        ({"minutes": 5, "kind": "check_out"}, "not_checked_in"),
+        ({"minutes": 5, **away(900)}, "outside_geofence"),
+        ({"minutes": 5, "lat": None}, "location_missing"),
+        ({"minutes": 5, "fix_time": "2026-03-12T08:00:00Z"}, "location_old"),
+    ],
+)
+def test_each_is_decided_as_of_when_it_was_done(room: Classroom, at: Any, values: dict[str, Any], code: str) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(70)
+    assert told(sync(ada, 70, captured(session, **values))) == [("refused", code)]
+    assert kept(ada) == []
+
+
+def test_in_which_network_a_phone_without_network_was_nobody_knows(room: Classroom, at: Any) -> None:
+    policy = {"requires": ["network"], "networks": ["127.0.0.0/8"]}
+    session, ada = lecture(room.teacher, class_id=room.id, policy=policy), room.students["Ada"]
+    at(20)
+    assert told(sync(ada, 20, captured(session, 5))) == [("refused", "network_outside")]
+    assert ada.post("/attendance/check-in", {"session_id": session}).status_code == 201
+
+
+def test_a_code_counts_at_the_time_at_which_it_was_scanned(room: Classroom, at: Any) -> None:
+    session, ada = lecture(room.teacher, class_id=room.id, policy={"requires": ["code"]}), room.students["Ada"]
+    at(5)
+    payload = room.teacher.get(f"/attendance/session/{session}/code").json["payload"]
+    at(50)
+    late, good = captured(session, 6, code=payload), captured(session, 5.1, code=payload)
+    assert told(sync(ada, 50, late)) == [("refused", "code_expired")]
+    assert told(sync(ada, 50, good)) == [("accepted", None)]
+
+
+def test_a_batch_sent_ten_times_at_once_is_one_record_and_one_attempt_each(
+    room: Classroom, at: Any, cast: Cast
+) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    items = captured(session, 5), captured(session, 45, "check_out")
+    assert at_once(lambda _: sync(twin(cast, ada), 50, *items), 10) == {200: 10}
+    assert kept(ada) == [("present", "offline", "09:05", "09:45")]
+    with cast.app.app_context():
+        ids = Counter(db.session.scalars(select(Attempt.client_id)))
+    assert ids == {uuid.UUID(item["id"]): 1 for item in items}
+
+
+def test_at_most_five_hundred_are_sent_at_once_and_rubbish_is_refused(room: Classroom, cast: Cast, at: Any) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    item = captured(session, 5)
+    assert sync(ada, 0, *[item] * 501).status_code == 422
+    assert sync(ada, 0).status_code == 422
+    for rubbish in ({"kind": "stay"}, {"captured_at": 7}, {"captured_at": "2026-03-12T09:00:00"}, {"id": "x"}):
+        assert sync(ada, 0, item | rubbish).status_code == 422
+    at(50)
+    far = (
+        captured(session, 5, captured_at="9999-12-31T23:59:59Z"),
+        captured(session, 5, captured_at="0001-01-01T00:00Z"),
+    )
+    assert told(sync(ada, 50, *far)) == [("refused", "captured_in_future"), ("refused", "too_early")]
+    many = [captured(session, 5 + n / 100) for n in range(60)]
+    assert Counter(told(sync(ada, 50, *many)))["accepted", None] == 1
+    stranger = Person(cast.app.test_client(), token=cast.student(organisation_id=cast.other_organisation()).token)
+    assert told(sync(stranger, 50, captured(session, 5))) == [("refused", "not_found")]
