@@ -13,6 +13,7 @@ from app.extensions import cors, db, engine_options, jwt, limiter, migrate
 from app.faces import FacePool
 from app.services.backends import backend_for
 from app.services.changes import Hub
+from app.services.group_commit import GroupCommit
 from app.services.health import version
 from app.services.schedules import SCHEDULES
 from config import Settings
@@ -39,6 +40,7 @@ def assemble(settings: Settings) -> APIFlask:
         face_pool=FacePool(settings.face_workers),
         backend=backend_for(app, settings),
         changes=Hub(settings),
+        check_ins=GroupCommit(),
     )
     settings.instance_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log_level)

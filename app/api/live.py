@@ -24,11 +24,12 @@ from app.services.live import EPOCH, OVERLAP, Kind, News, Place, Ticket
 
 live = APIBlueprint("live", __name__, tag="Live")
 
+EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("event", "id", "data")}}
 EVENTS: Any = {
     200: {
         "description": "`reset` (the session: forget all records), `record` (one that is new or changed), `counts` (the"
         " session's), `closed` (the session). Their data is JSON as SessionOut, RecordOut and CountsOut have it.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": EVENT}},
     }
 }
 SHAPES: dict[Kind, type[BaseModel]] = {

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
 from app.models import Attempt, Class, Record, Session, Source, Status, User, Verification
 from app.services import audit
-from app.services.caller import Caller
+from app.services.caller import Caller, anybody
 from app.services.decision import Window, arrival
 from app.services.errors import (
     AlreadyCheckedIn,
@@ -31,11 +31,12 @@ from app.services.errors import (
     Refusal,
 )
 from app.services.evidence import Setting, Shown, Weighed, weigh
+from app.services.group_commit import ATTEMPT_KEY, Brought, check_ins
 from app.services.organisation_settings import Evidence
 from app.services.policies import Rules, rules
 from app.services.records import RecordView
 from app.services.sessions import may_attend
-from app.services.transaction import changed, insert_missing, insert_one, transaction
+from app.services.transaction import changed, insert_missing, transaction
 
 SAID = {
     "not_enrolled": "This session is not for this person, who is not enrolled",
@@ -65,7 +66,6 @@ SAID = {
     "sent_too_late": "This was done without network, and sent when the session was closed already",
     "decided_by_office": "The office has decided this record: ask there",
 }
-RECORD_KEY = ("organisation_id", "session_id", "student_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +108,16 @@ class Seen:
     last_name: str
     email: str | None
     is_expected: bool
+    rules: Rules
 
-    def rules(self, caller: Caller) -> Rules:
-        return rules(caller.settings, self.class_policy or {}, self.session.policy)
-
-    def setting(self, caller: Caller, when: When) -> Setting:
+    def setting(self, when: When) -> Setting:
         # which network a phone was in when it had none to send with is not known
         address = None if when.is_offline else audit.actor().address
-        return Setting(self.session.id, self.rules(caller), when.at, address)
+        return Setting(self.session.id, self.rules, when.at, address)
 
-    def window(self, caller: Caller) -> Window | None:
+    def window(self) -> Window | None:
         """None where it is marked by hand."""
-        starts_at, ends_at, decided = self.session.starts_at, self.session.ends_at, self.rules(caller)
+        starts_at, ends_at, decided = self.session.starts_at, self.session.ends_at, self.rules
         return Window(starts_at, ends_at, decided.opens_before, decided.grace) if starts_at and ends_at else None
 
     def view(self, person_id: uuid.UUID, record: Record) -> CheckedIn:
@@ -155,10 +153,7 @@ def check_out(caller: Caller, record_id: uuid.UUID, shown: Shown) -> CheckedIn:
 
     Raises as `check_in`, and NotCheckedIn or AlreadyCheckedOut.
     """
-    refusal, checked_in = try_check_out(caller, Record.id == record_id, shown, When())
-    if isinstance(refusal, NotFound):
-        raise NotFound("There is no record with this id")
-    return _answer(refusal, checked_in)
+    return _answer(*try_check_out(caller, shown, When(), record_id=record_id))
 
 
 def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
@@ -170,55 +165,77 @@ def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
 def try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
     """As `check_in`, at a moment; what is refused is returned, not raised."""
     try:
-        seen = see(caller, caller.user_id, Session.id == session_id)
-        arrived, setting = _arrival(caller, seen, when), seen.setting(caller, when)
+        seen = see(caller, caller.user_id, session_id=session_id)
+        arrived, setting = _arrival(seen, when), seen.setting(when)
         requires = setting.rules.requires if isinstance(arrived, Status) else frozenset()
-        weighed = _flagged(caller, weigh(caller, setting, requires, shown, arrived), seen, when)
+        weighed = _flagged(weigh(caller, setting, requires, shown, arrived), seen, when)
     except Refusal as refusal:
         return refusal, None
     tried = Try("in", seen, shown, when)
-    return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_in(caller, tried, weighed)
+    if weighed.decision.refused:
+        return _refuse(caller, tried, weighed)
+    values = _arrived(caller, tried, weighed)
+    if seen.record is None:
+        record = Record(**values)
+        if check_ins().save(Brought(values, _attempt(caller, tried, weighed, None))):
+            return None, seen.view(caller.user_id, record)
+    return _check_in_over_a_mark(caller, tried, weighed, values)
 
 
-def try_check_out(caller: Caller, which: ColumnElement[bool], shown: Shown, when: When) -> Outcome:
+def try_check_out(caller: Caller, shown: Shown, when: When, **which: uuid.UUID) -> Outcome:
     """As `check_out`, at a moment; what is refused is returned, not raised. which: as `see` has it."""
     try:
-        seen = see(caller, caller.user_id, which)
+        seen = see(caller, caller.user_id, **which)
     except NotFound as unknown:
         return unknown, None
-    left, setting = _departure(seen, when), seen.setting(caller, when)
+    left, setting = _departure(seen, when), seen.setting(when)
     requires = setting.rules.requires & {Evidence.LOCATION, Evidence.NETWORK}
-    weighed = _flagged(caller, weigh(caller, setting, requires, shown, left), seen, when)
+    weighed = _flagged(weigh(caller, setting, requires, shown, left), seen, when)
     tried = Try("out", seen, shown, when)
     return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_out(caller, tried, weighed)
 
 
-def see(caller: Caller, person_id: uuid.UUID, which: ColumnElement[bool]) -> Seen:
-    """A session with what concerns one person of the organisation, in one statement.
-
-    which: the session, or the person's record in it.
+def see(
+    caller: Caller, person_id: uuid.UUID, *, session_id: uuid.UUID | None = None, record_id: uuid.UUID | None = None
+) -> Seen:
+    """A session, or that of the person's record, with what concerns one person of the organisation: one statement.
 
     Raises:
-        NotFound: there is no such session.
+        NotFound: there is no such session, or record.
     """
+    of = {"organisation_id": caller.organisation_id, "person_id": person_id}
+    if record_id is not None:
+        found = db.session.execute(_OF_RECORD, of | {"record_id": record_id}).one_or_none()
+    else:
+        found = db.session.execute(_OF_SESSION, of | {"session_id": session_id}).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no {'record' if record_id else 'session'} with this id")
+    decided = rules(caller.settings, found.policy or {}, found.Session.policy)
+    return Seen(*found, decided)  # type: ignore[call-arg]
+
+
+def _put_together() -> Select[Any]:
+    """The query of `see` for any person and organisation. To put it together takes longer than to ask it."""
+    caller, person_id = anybody(), bindparam("person_id", type_=Uuid())
     columns = (Session, Record, Class.name, Class.policy, User.first_name, User.last_name, User.email)
     own_record = and_(caller.owns(Record), Record.session_id == Session.id, Record.student_id == person_id)
-    found = db.session.execute(
+    return (
         caller.rows(Session, *columns, may_attend(caller, person_id))
         .join(User, and_(caller.owns(User), User.id == person_id))
         .outerjoin(Class, Class.id == Session.class_id)
         .outerjoin(Record, own_record)
-        .where(which)
-    ).one_or_none()
-    if found is None:
-        raise NotFound("There is no session with this id")
-    return Seen(*found)
+    )
 
 
-def _arrival(caller: Caller, seen: Seen, when: When) -> Status | str:
-    session, window = seen.session, seen.window(caller)
+_SEEN = _put_together()
+_OF_SESSION = _SEEN.where(Session.id == bindparam("session_id"))
+_OF_RECORD = _SEEN.where(Record.id == bindparam("record_id"))
+
+
+def _arrival(seen: Seen, when: When) -> Status | str:
+    session, window = seen.session, seen.window()
     is_closed = session.closed_at is not None
-    is_late = when.is_offline and is_closed and seen.rules(caller).late_arrival == "refuse"
+    is_late = when.is_offline and is_closed and seen.rules.late_arrival == "refuse"
     for applies, code in (
         (seen.record is not None and _is_in(seen.record, when), "already_checked_in"),
         (not seen.is_expected, "not_enrolled"),
@@ -251,41 +268,52 @@ def _left_before(record: Record, at: datetime) -> bool:
     return record.forgot_to_check_out or (record.checked_out_at is not None and at < record.checked_out_at)
 
 
-def _flagged(caller: Caller, weighed: Weighed, seen: Seen, when: When) -> Weighed:
+def _flagged(weighed: Weighed, seen: Seen, when: When) -> Weighed:
     """With the signs that lie in its being sent later."""
     is_late = when.is_offline and seen.session.closed_at is not None
-    is_reviewed = is_late and seen.rules(caller).late_arrival == "review"
+    is_reviewed = is_late and seen.rules.late_arrival == "review"
     return replace(weighed, flags=(*weighed.flags, *when.flags, *(("sent_late",) if is_reviewed else ())))
 
 
-@transaction
 def _refuse(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
     refusal = _refusal(tried.seen, weighed)
-    _keep(caller, tried, weighed, refusal.code)
+    check_ins().save(Brought(None, _attempt(caller, tried, weighed, refusal.code)))
     return refusal, None
 
 
-@transaction
-def _check_in(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
-    """Locks in the order of the close: first the session (by the foreign key), then the record."""
-    now, seen, when = clock.now(), tried.seen, tried.when
-    values: dict[str, Any] = {
+def _arrived(caller: Caller, tried: Try, weighed: Weighed) -> dict[str, Any]:
+    """The record that a check-in makes."""
+    now, when = clock.now(), tried.when
+    return {
+        "id": uuid7(),
+        "created_at": now,
+        "organisation_id": caller.organisation_id,
+        "session_id": tried.seen.session.id,
+        "student_id": caller.user_id,
         "status": weighed.decision.status,
         "source": when.source,
+        "is_office": False,
         "verification": weighed.verification,
         "flags": list(weighed.flags),
         "checked_in_at": when.at,
         "checked_in_as": weighed.decision.status,
+        "forgot_to_check_out": False,
         "distance": weighed.distance,
         "marked_at": now,
         "marked_by_id": caller.user_id,
+        "changed_at": now,
     }
-    key = dict(zip(RECORD_KEY, (caller.organisation_id, seen.session.id, caller.user_id), strict=True))
-    row = {"id": uuid7(), "created_at": now, "is_office": False, "forgot_to_check_out": False, **key, **values}
-    if seen.record is None and insert_one(Record, row, RECORD_KEY):
-        record: Record | None = Record(**row)
-    else:
-        record = _over_a_mark(caller, seen.session, values, when)
+
+
+MADE_ONCE = {"id", "created_at", "organisation_id", "session_id", "student_id", "is_office", "forgot_to_check_out"}
+
+
+@transaction
+def _check_in_over_a_mark(caller: Caller, tried: Try, weighed: Weighed, values: dict[str, Any]) -> Outcome:
+    """Locks in the order of the close: first the session (by the foreign key), then the record."""
+    seen = tried.seen
+    values = {name: value for name, value in values.items() if name not in MADE_ONCE}
+    record = _over_a_mark(caller, seen.session, values, tried.when)
     if record is None:
         refusal = AlreadyCheckedIn(**_record_id(_own_record(caller, seen.session.id)))
         _keep(caller, tried, weighed, refusal.code)
@@ -361,9 +389,13 @@ def _record_id(record: Record | None) -> dict[str, Any]:
 
 
 def _keep(caller: Caller, tried: Try, weighed: Weighed, refused: str | None) -> None:
+    insert_missing(Attempt, [_attempt(caller, tried, weighed, refused)], ATTEMPT_KEY)
+
+
+def _attempt(caller: Caller, tried: Try, weighed: Weighed, refused: str | None) -> dict[str, Any]:
     actor, shown, when = audit.actor(), tried.shown, tried.when
     fix = shown.fix if shown.fix and shown.fix.is_on_earth else None
-    row = {
+    return {
         "id": uuid7(),
         "created_at": clock.now(),
         "organisation_id": caller.organisation_id,
@@ -382,4 +414,3 @@ def _keep(caller: Caller, tried: Try, weighed: Weighed, refused: str | None) -> 
         "client_id": when.client_id,
         "captured_at": when.at if when.is_offline else None,
     }
-    insert_missing(Attempt, [row], ("organisation_id", "user_id", "client_id"))

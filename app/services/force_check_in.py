@@ -9,11 +9,12 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Record, Session, Source, Status, User, Verification
+from app.models import Attempt, Record, Source, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
-from app.services.check_in import RECORD_KEY, Seen, refusal_for, see
+from app.services.check_in import Seen, refusal_for, see
 from app.services.decision import on_time
+from app.services.group_commit import RECORD_KEY
 from app.services.records import THERE, RecordView
 from app.services.sessions import managed_session
 from app.services.transaction import insert_missing, transaction
@@ -36,7 +37,7 @@ def force_check_in(
     audit.because(reason)
     session = managed_session(caller, session_id)
     student = caller.get(User, student_id)
-    seen = see(caller, student_id, Session.id == session_id)
+    seen = see(caller, student_id, session_id=session_id)
     if not seen.is_expected or session.cancelled_at is not None:
         raise refusal_for("not_enrolled" if not seen.is_expected else "session_cancelled")
     values = _values(caller, seen, status)
@@ -62,7 +63,7 @@ def _is_there(record: Record) -> bool:
 
 
 def _values(caller: Caller, seen: Seen, status: Status | None) -> dict[str, Any]:
-    now, window = clock.now(), seen.window(caller)
+    now, window = clock.now(), seen.window()
     by_time = on_time(window, now) if window else Status.PRESENT
     return {
         "status": status or by_time,

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import Uuid, bindparam, func, select, union_all
 
 from app.extensions import db
 from app.models import Attempt
-from app.services.caller import Caller
+from app.services.caller import Caller, anybody
 from app.services.geofence import Fix, distance
 
 SHARED_WITHIN = timedelta(hours=12)
@@ -78,26 +78,32 @@ def history(caller: Caller, at: datetime, device_id: str | None) -> dict[str, An
 
     device_id: as attempts have it.
     """
-    moment = func.coalesce(Attempt.captured_at, Attempt.created_at)
-    columns = (Attempt.session_id, Attempt.latitude, Attempt.longitude, Attempt.accuracy)
-    own = (
-        caller.rows(Attempt, Attempt.user_id, *columns, moment.label("moment"), Attempt.created_at)
-        .where(Attempt.user_id == caller.user_id, Attempt.refused.is_(None), Attempt.latitude.is_not(None))
-        .order_by(Attempt.created_at.desc())
-        .limit(LOOKED_AT)
-        .subquery()
-    )
-    others = (
-        caller.rows(Attempt, Attempt.user_id, *columns, moment.label("moment"), Attempt.created_at)
-        .where(Attempt.device_id == device_id, Attempt.created_at >= at - SHARED_WITHIN, Attempt.refused.is_(None))
-        .where(Attempt.user_id != caller.user_id)
-        .limit(1)
-        .subquery()
-    )
-    both = select(own) if device_id is None else union_all(select(own), select(others))
-    rows = db.session.execute(both).all()
+    of = {"organisation_id": caller.organisation_id, "user_id": caller.user_id}
+    if device_id is None:
+        rows = db.session.connection().execute(_OWN, of).all()
+    else:
+        rows = db.session.connection().execute(_BOTH, of | {"device_id": device_id, "since": at - SHARED_WITHIN}).all()
     mine = sorted((row for row in rows if row.user_id == caller.user_id), key=lambda row: row.created_at, reverse=True)
     return {
         "earlier": [Earlier(row.session_id, row.latitude, row.longitude, row.accuracy, row.moment) for row in mine],
         "is_shared_device": len(mine) < len(rows),
     }
+
+
+def _put_together() -> tuple[Any, Any]:
+    """The queries of `history` without and with a device, for anybody."""
+    moment = func.coalesce(Attempt.captured_at, Attempt.created_at)
+    columns = (Attempt.session_id, Attempt.latitude, Attempt.longitude, Attempt.accuracy)
+    accepted = (
+        anybody()
+        .rows(Attempt, Attempt.user_id, *columns, moment.label("moment"), Attempt.created_at)
+        .where(Attempt.refused.is_(None))
+    )
+    is_own = Attempt.user_id == bindparam("user_id", type_=Uuid())
+    own = accepted.where(is_own, Attempt.latitude.is_not(None)).order_by(Attempt.created_at.desc()).limit(LOOKED_AT)
+    on_it = accepted.where(Attempt.device_id == bindparam("device_id"), Attempt.created_at >= bindparam("since"))
+    others = on_it.where(~is_own).limit(1)
+    return own, union_all(select(own.subquery()), select(others.subquery()))
+
+
+_OWN, _BOTH = _put_together()

@@ -111,7 +111,7 @@ def _take(caller: Caller, item: Captured, skew: timedelta, now: datetime) -> Non
     if item.kind == "check_in":
         try_check_in(caller, item.session_id, shown, when)
     else:
-        try_check_out(caller, Session.id == item.session_id, shown, when)
+        try_check_out(caller, shown, when, session_id=item.session_id)
 
 
 @transaction

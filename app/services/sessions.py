@@ -150,7 +150,7 @@ def theirs(caller: Caller, model: type[Session] | type[Timetable]) -> ColumnElem
     return or_(model.class_id.in_(classes), and_(model.class_id.is_(None), own))
 
 
-def may_attend(caller: Caller, user_id: uuid.UUID) -> ColumnElement[bool]:
+def may_attend(caller: Caller, user_id: Any) -> ColumnElement[bool]:
     """The condition that a person may check in to a session, unless it is cancelled: who is enrolled in its class, or
     in one of its subject, on its day; its department's employees; to an event, or without any of these, everybody."""
     enrolled = caller.rows(Enrolment, Enrolment.id).where(

@@ -29,7 +29,7 @@ from app.services.errors import (
 )
 from app.services.organisation_settings import settings_of
 from app.services.passwords import is_password
-from app.services.transaction import release, some_at_once, transaction
+from app.services.transaction import reading, release, some_at_once, transaction
 
 REMEMBERED = timedelta(days=90)
 """For so long a device is known by its address and name, where it keeps no device token."""
@@ -155,7 +155,7 @@ def caller_of(sign_in_id: uuid.UUID) -> Caller:
         AccountSuspended: the person was suspended or deactivated since.
         OrganisationInactive: or their organisation was.
     """
-    found = db.session.execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
+    found = reading().execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
     if found is None or found.ended_at is not None or found.expires_at <= clock.now():
         raise TokenRevoked
     return caller_from(found, sign_in_id=sign_in_id)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from sqlalchemy import CursorResult, Delete, Insert, Table, Update, select
+from sqlalchemy import Connection, CursorResult, Delete, Dialect, Insert, Table, Update, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -64,6 +65,16 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def reading() -> Connection:
+    """The connection of a request that reads, until it begins a transaction.
+
+    On PostgreSQL each statement is by itself, which they are in READ COMMITTED anyway: to begin and to roll back is
+    saved. SQLite's statements see one state of the database.
+    """
+    is_postgresql = _dialect().name == "postgresql"
+    return db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"} if is_postgresql else None)
+
+
 def _own(value: Any) -> Any:
     """Each attempt's own values: a service takes them apart, and would have the next attempt save the rest only."""
     return dict(value) if isinstance(value, dict) else value
@@ -115,23 +126,35 @@ def insert_missing(
     audited: False for a caller who reads them back anyway, and tells the audit log itself (`audit.created`).
     """
     if rows:
-        statement = _unless_taken(model, unique)
+        statement = _unless_taken(_dialect().name, model, tuple(unique))
         db.session.execute(statement, list(rows), execution_options={"audited": audited})
 
 
-def insert_one(model: type[Base], row: dict[str, Any], unique: Sequence[str]) -> bool:
-    """As `insert_missing`, and whether it is in. It is not for the audit log."""
-    table = cast(Table, model.__table__)
-    statement = _unless_taken(model, unique).execution_options(audited=False)
-    if db.session.get_bind().dialect.insert_returning:
-        return bool(db.session.scalar(statement.returning(table.c.id), row) == row["id"])
-    db.session.execute(statement, row)
-    return db.session.scalar(select(table.c.id).where(table.c.id == row["id"])) is not None
+def insert_new(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str]) -> set[uuid.UUID]:
+    """As `insert_missing`, and the ids of those that are in. They are not for the audit log."""
+    dialect, unaudited = _dialect(), {"audited": False}
+    if dialect.insert_returning:
+        inserted = _returning_id(dialect.name, model, tuple(unique))
+        return set(db.session.scalars(inserted, list(rows), execution_options=unaudited))
+    statement = _unless_taken(dialect.name, model, tuple(unique))
+    db.session.execute(statement, list(rows), execution_options=unaudited)
+    return set(db.session.scalars(select(model.id).where(model.id.in_([row["id"] for row in rows]))))
 
 
-def _unless_taken(model: type[Base], unique: Sequence[str]) -> Insert:
+def _dialect() -> Dialect:
+    return db.session.get_bind().dialect
+
+
+@cache
+def _returning_id(dialect: str, model: type[Base], unique: tuple[str, ...]) -> Any:
+    return _unless_taken(dialect, model, unique).returning(model.__table__.c.id)
+
+
+@cache
+def _unless_taken(dialect: str, model: type[Base], unique: tuple[str, ...]) -> Insert:
+    """Put together once: that takes longer than to execute it."""
     table = cast(Table, model.__table__)
-    match db.session.get_bind().dialect.name:
+    match dialect:
         case "postgresql":
             return postgresql.insert(table).on_conflict_do_nothing(index_elements=unique)
         case "sqlite":
