@@ -114,6 +114,9 @@ def _parts(rule: str) -> dict[str, str]:
         parts[name] = value
     if "FREQ" not in parts or parts.keys() >= {"COUNT", "UNTIL"}:
         raise ValueError("a rule has a FREQ, and not both COUNT and UNTIL")
+    most = 53 if parts["FREQ"] == "YEARLY" and "BYMONTH" not in parts else 5
+    if any(int(number) > most for number in re.findall("[0-9]+", parts.get("BYDAY", ""))):
+        raise ValueError(f"the rule's BYDAY counts weekdays up to {most} there")
     return parts
 
 
