@@ -67,8 +67,8 @@ class TimedSessionIn(OwnerIn):
     description: Annotated[str, Text(2000)] = Field("", examples=["Lecture hall A"])
     start_time: Moment = Field(examples=["2026-03-12T09:00:00"])
     end_time: Moment = Field(examples=["2026-03-12T10:30:00"])
-    location_lat: Latitude | None = None
-    location_lon: Longitude | None = None
+    location_lat: Annotated[Latitude, Field(ge=-90, le=90)] | None = None
+    location_lon: Annotated[Longitude, Field(ge=-180, le=180)] | None = None
     location_radius: Annotated[int, Field(strict=True, ge=5, le=100_000)] | None = Field(
         None, description="In metres; by default the organisation's", examples=[100]
     )

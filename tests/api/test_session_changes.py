@@ -156,6 +156,13 @@ def test_a_session_is_of_one_thing_at_most(room: Classroom, second: str) -> None
     assert (answer.status_code, answer.json["code"]) == (422, "invalid_input")
 
 
+@pytest.mark.parametrize("place", [(90.1, 0.0), (0.0, -180.1)])
+def test_a_session_is_held_on_earth(room: Classroom, place: tuple[float, float]) -> None:
+    body = LESSON | {"class_id": room.id, "location_lat": place[0], "location_lon": place[1]}
+    assert room.teacher.post("/admin/sessions", body).json["code"] == "invalid_input"
+    assert listed(room.teacher) == []
+
+
 @pytest.mark.parametrize("whose", ["subject_id", "department_id"])
 def test_another_organisations_subject_or_department_is_none(room: Classroom, cast: Cast, whose: str) -> None:
     model = {"subject_id": Subject, "department_id": Department}[whose]
