@@ -259,8 +259,8 @@ def marks_of(caller: Caller, record_id: uuid.UUID, paging: Paging) -> Page[MarkV
 def release_override(caller: Caller, record_id: uuid.UUID, reason: str | None) -> Record | None:
     """Take the office's mark back: the record says again what it said, or would, without the office.
 
-    That is the latest other mark (what the record said before anybody marked it by hand is kept as one); else that
-    they were present, if they have checked in since; else absent, if the session is closed; else there is no record.
+    That is how they checked in, if they have since the latest other mark; else that mark (what the record said before
+    anybody marked it by hand is kept as one); else absent, if the session is closed; else there is no record.
 
     Raises:
         NotFound: there is no such record.
@@ -268,22 +268,28 @@ def release_override(caller: Caller, record_id: uuid.UUID, reason: str | None) -
     """
     if reason:
         audit.because(reason)
-    query = caller.rows(Record).where(Record.id == caller.get(Record, record_id).id).with_for_update()
+    session_id = caller.get(Record, record_id).session_id
+    session, _ = db.session.execute(to_mark(caller).where(Session.id == session_id)).one()
+    query = caller.rows(Record).where(Record.id == record_id).with_for_update()
     record: Record = db.session.scalars(query.execution_options(populate_existing=True)).one()
     if not record.is_office:
         raise NotOverridden
     latest = caller.rows(RecordMark).where(RecordMark.record_id == record_id, RecordMark.is_office.is_(False))
     mark = db.session.scalar(latest.order_by(RecordMark.created_at.desc(), RecordMark.id.desc()).limit(1))
-    closed_at = caller.get(Session, record.session_id).closed_at
-    if mark:
+    if record.checked_in_at and (mark is None or mark.created_at < record.checked_in_at):
+        said = {
+            "status": record.checked_in_as or Status.PRESENT,
+            "code": None,
+            "remarks": None,
+            "source": Source.CHECK_IN,
+        }
+        _set(record, **said, is_office=False, marked_at=record.checked_in_at, marked_by_id=record.student_id)
+    elif mark:
         said = {"status": mark.status, "code": mark.code, "remarks": mark.remarks, "source": mark.source}
         _set(record, **said, is_office=False, marked_at=mark.created_at, marked_by_id=mark.marked_by_id)
-    elif record.checked_in_at:
-        said = {"status": Status.PRESENT, "code": None, "remarks": None, "source": Source.CHECK_IN}
-        _set(record, **said, is_office=False, marked_at=record.checked_in_at, marked_by_id=record.student_id)
-    elif closed_at:
+    elif session.closed_at:
         said = {"status": Status.ABSENT, "code": None, "remarks": None, "source": Source.CLOSE}
-        _set(record, **said, is_office=False, marked_at=closed_at, marked_by_id=caller.user_id)
+        _set(record, **said, is_office=False, marked_at=session.closed_at, marked_by_id=caller.user_id)
     else:
         db.session.delete(record)
         return None

@@ -201,6 +201,20 @@ def test_released_a_record_of_somebody_who_checked_in_since_says_present(
     assert (record(room, session)["status"], record(room, session)["source"]) == ("present", "check_in")
 
 
+@pytest.mark.parametrize("marked_before", [False, True])
+def test_released_a_record_of_somebody_who_came_late_since_says_late(
+    room: Classroom, office: Person, session: str, at: Any, marked_before: bool
+) -> None:
+    if marked_before:
+        mark(room.teacher, room, session, "absent")
+        at(1)
+    id_ = mark(office, room, session, "excused")["records"][0]["id"]
+    at(20)
+    assert room.students["Ada"].post("/check-in", {"session_id": session}).status_code == 201
+    release(office, id_)
+    assert (record(room, session)["status"], record(room, session)["source"]) == ("late", "check_in")
+
+
 def test_released_a_record_that_only_the_office_made_is_gone_or_absent_where_closed(
     room: Classroom, office: Person, session: str, cast: Cast
 ) -> None:
