@@ -61,7 +61,8 @@ def cancel_session(caller: Caller, session_id: uuid.UUID, following: bool, reaso
     now = clock.now()
     if following and timetable is not None:
         day = timetables.made_for(session)
-        timetable.cancelled_from = min(day, timetable.cancelled_from or day)
+        if timetable.cancelled_from is None or day < timetable.cancelled_from:
+            timetable.cancelled_from, session.cancelled_at = day, now  # all at one time, by which they are restored
         coming = [row for row in timetables.sessions_from(caller, timetable, day) if timetables.is_to_come(row)]
         with_records = timetables.having(caller, Record, coming)
         for row in coming:

@@ -342,6 +342,15 @@ def test_cancelling_those_that_follow_and_restoring_them(room: Classroom, cast: 
     assert [s["status"] for s in listed(room.teacher)] == [*statuses[:2], *["scheduled"] * 2, "cancelled", "scheduled"]
 
 
+def test_one_that_was_cancelled_before_those_that_follow_is_restored_with_them(room: Classroom, at: Any) -> None:
+    _, second, *_ = weekly(room)
+    cancel(room.teacher, second)
+    at(-50)
+    cancel(room.teacher, second, "following")
+    cancel(room.teacher, second, "following", undo=True)
+    assert [s["status"] for s in listed(room.teacher)] == ["scheduled"] * 5
+
+
 def test_one_of_those_that_were_cancelled_is_held_after_all(room: Classroom, cast: Cast) -> None:
     _, second, third, *_ = weekly(room)
     cancel(room.teacher, second, "following")
