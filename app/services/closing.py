@@ -62,7 +62,7 @@ def close_due() -> None:
 def preview(caller: Caller, session_id: uuid.UUID) -> Closing:
     """Raises NotFound, NotYourClass or NotYourSession."""
     session = managed_session(caller, session_id)
-    found: dict[uuid.UUID, Status | None] = dict(db.session.execute(_unmarked(caller, session)).all())
+    found: dict[uuid.UUID, Status | None] = dict(db.session.execute(unmarked(caller, session)).all())
     people: dict[Status, list[User]] = {Status.ABSENT: [], Status.EXCUSED: [], Status.LEAVE: []}
     for some in some_at_once(found):  # not joined: PostgreSQL may run the whole query again for each person
         for user in db.session.scalars(caller.rows(User).where(User.id.in_(some))):
@@ -134,7 +134,7 @@ def _mark_unmarked(caller: Caller, session: Session) -> None:
     now = clock.now()
     own = {"organisation_id": caller.organisation_id, "session_id": session.id, "created_at": now, "marked_at": now}
     own |= {"verification": Verification.VERIFIED, "marked_by_id": caller.user_id}
-    found: dict[uuid.UUID, Status | None] = dict(db.session.execute(_unmarked(caller, session)).all())
+    found: dict[uuid.UUID, Status | None] = dict(db.session.execute(unmarked(caller, session)).all())
     rows = [
         {"id": uuid7(), "student_id": id_, **own}
         | {"status": found[id_] or Status.ABSENT, "source": Source.LEAVE if found[id_] else Source.CLOSE}
@@ -143,7 +143,7 @@ def _mark_unmarked(caller: Caller, session: Session) -> None:
     insert_missing(Record, rows, ("organisation_id", "session_id", "student_id"))
 
 
-def _unmarked(caller: Caller, session: Session) -> Select[Any]:
+def unmarked(caller: Caller, session: Session) -> Select[Any]:
     """Who is expected and has no record, and as what an approved leave request counts, if there is one."""
     people = expected_people(caller, [session.id])
     away = leave_on(caller, session.session_date)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_
 from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
 
@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Class, ClassTeacher, Record, Role, Session, Status, StudentProfile, Subject, User, UserStatus
 from app.services import audit
 from app.services.caller import Caller
+from app.services.closing import unmarked
 from app.services.errors import MarksRefused, NotFound, NotYourClass, NotYourSubject, SessionCancelled
 from app.services.marks import Given, Kept, give, session_to_mark, to_mark
 from app.services.paging import Page, Paging, paginate
@@ -186,7 +187,8 @@ def copy(
 
 @transaction
 def mark_everyone_else(caller: Caller, session_id: uuid.UUID, status: str) -> SessionMarked:
-    """Give everybody who is expected in a session and has no record one of this status.
+    """Give everybody who is expected in a session and has no record one of this status; who has approved leave is
+    left to the close.
 
     Raises:
         MarksRefused: there is no such status.
@@ -196,10 +198,8 @@ def mark_everyone_else(caller: Caller, session_id: uuid.UUID, status: str) -> Se
     meaning = meanings(caller.settings).get(status)
     if meaning is None:
         raise MarksRefused(errors={"status": [_no_status(caller)]})
-    people = expected_people(caller, [session_id])
-    marked = caller.rows(Record, Record.student_id).where(Record.session_id == session_id)
-    unmarked = db.session.scalars(select(people.c.student_id).where(people.c.student_id.not_in(marked)))
-    given = [Given(session, student_id, meaning) for student_id in unmarked]
+    people = db.session.execute(unmarked(caller, session))
+    given = [Given(session, student_id, meaning) for student_id, leave in people if leave is None]
     return _marked(session_id, give(caller, given, office, stays=tuple(Status)))
 
 

@@ -195,6 +195,15 @@ def test_who_has_approved_leave_is_excused_or_on_leave_at_the_close(room: Classr
     }
 
 
+def test_everyone_else_is_not_who_has_approved_leave(room: Classroom, cast: Cast, at: Any) -> None:
+    session = lesson(room.teacher, class_id=room.id)
+    room.leave("Ada", TODAY, TODAY)
+    assert room.teacher.post(f"/attendance/session/{session}/everyone-else", {}).json["created"] == 2
+    at(90)
+    run(cast)
+    assert statuses(room, session)["Ada"] == ("leave", "leave")
+
+
 def test_a_preview_names_some_and_counts_all(room: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "NAMED", 2)
     seen = room.teacher.get(f"/attendance/session/{room.session()}/close").json
