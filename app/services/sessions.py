@@ -305,12 +305,12 @@ def _untimed(condition: Any) -> Any:
 
 
 def active_sessions(caller: Caller, paging: Paging) -> Page[SessionView]:
-    """The sessions in which one can check in now; a student's or employee's are those that they may attend."""
+    """The sessions in which one can check in now: those that the caller takes or may attend, an administrator's all."""
     opens = clock.now() + timedelta(minutes=caller.settings.opens_before)
     query = caller.rows(Session).where(Session.starts_at <= opens, Session.ends_at >= clock.now())
     query = query.where(Session.closed_at.is_(None), Session.cancelled_at.is_(None))
-    if caller.role in COUNTED:
-        query = query.where(may_attend(caller, caller.user_id))
+    if not caller.administers:
+        query = query.where(or_(theirs(caller, Session), may_attend(caller, caller.user_id)))
     page = paginate(query, paging, {"id": Session.id, "starts_at": Session.starts_at})
     return page.of(views(caller, page.items))
 

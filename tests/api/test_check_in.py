@@ -242,6 +242,8 @@ def test_the_sessions_that_run_now_are_those_that_one_may_attend(room: Classroom
 
     assert running(room.students["Ada"]) == {own, everybodys}
     assert len(running(cast.person(Role.ADMIN))) == 3
+    assert running(room.teacher) == {own, everybodys}
+    assert running(cast.person(Role.PARENT)) == {everybodys}
     at(61)
     assert running(room.students["Ada"]) == set()
 
