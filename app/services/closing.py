@@ -123,9 +123,9 @@ def _close_over(keeper: Caller, session_id: uuid.UUID, close_after: timedelta) -
 
 
 def _finish(caller: Caller, session: Session) -> None:
+    _mark_unmarked(caller, session)  # of one that is closed only those are expected who have a record
     session.closed_at = clock.now()
     db.session.flush()
-    _mark_unmarked(caller, session)
     forgotten = caller.change(Record).where(_still_in(session))
     db.session.execute(forgotten.values(checked_out_at=session.ends_at, forgot_to_check_out=True))
 

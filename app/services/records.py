@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import union
+from sqlalchemy import select, union
 
 from app.extensions import db
 from app.models import Enrolment, Record, Session, Status, User, UserStatus, Verification
@@ -20,7 +20,16 @@ from app.services.errors import NotFound
 from app.services.marks import Given, give, session_to_mark
 from app.services.paging import Page, Paging, paginate
 from app.services.rates import Counts
-from app.services.sessions import COUNTED, Days, SessionView, managed_session, manages, session_counts, views
+from app.services.sessions import (
+    COUNTED,
+    Days,
+    SessionView,
+    expected_people,
+    managed_session,
+    manages,
+    session_counts,
+    views,
+)
 from app.services.statuses import Meaning
 from app.services.students import visible_students
 from app.services.transaction import transaction
@@ -130,7 +139,11 @@ def mark_present(
 
 
 def _markable(caller: Caller, session: Session, student_ids: set[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the ids who are in the class now, or were on the session's day."""
+    """Those of the ids who are in the class now, or were on the session's day; of a subject's or department's session,
+    who is expected in it."""
+    if session.subject_id is not None or session.department_id is not None:
+        people = expected_people(caller, [session.id])
+        return {*db.session.scalars(select(people.c.student_id).where(people.c.student_id.in_(student_ids)))}
     if session.class_id is None:
         everybody = caller.rows(User, User.id).where(User.role.in_(COUNTED), User.status == UserStatus.ACTIVE)
         return {*db.session.scalars(everybody.where(User.id.in_(student_ids)))}

@@ -7,18 +7,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy import and_
 from sqlalchemy.orm import lazyload
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Class, ClassTeacher, Record, Session, Status, Subject, User, Verification
+from app.models import Attempt, Class, Record, Session, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
 from app.services.errors import NothingToReview
 from app.services.paging import Page, Paging, paginate
 from app.services.records import RecordView
-from app.services.sessions import Days, managed_session
+from app.services.sessions import Days, managed_session, theirs
 from app.services.transaction import transaction
 
 
@@ -39,9 +39,11 @@ def pending(
         .join(User, User.id == Record.student_id)
         .join(Session, Session.id == Record.session_id)
         .outerjoin(Class, Class.id == Session.class_id)
-        .where(Record.verification == Verification.PENDING, _managed(caller), days.condition(Session.session_date))
+        .where(Record.verification == Verification.PENDING, days.condition(Session.session_date))
         .options(lazyload(User.department_row))
     )
+    if not caller.administers:
+        query = query.where(theirs(caller, Session))
     if session_id is not None:
         query = query.where(Record.session_id == session_id)
     if class_id is not None:
@@ -57,23 +59,11 @@ def pending(
     )
 
 
-def _managed(caller: Caller) -> ColumnElement[bool]:
-    """As `sessions.manages`, of many at once."""
-    if caller.administers:
-        return true()
-    taught = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
-    own_subjects = caller.rows(Subject, Subject.id).where(
-        or_(Subject.teacher_id == caller.user_id, Subject.teacher_id.is_(None))
-    )
-    without_class = or_(Session.created_by_id == caller.user_id, Session.subject_id.in_(own_subjects))
-    return or_(Session.class_id.in_(taught), and_(Session.class_id.is_(None), without_class))
-
-
 def _attempts(caller: Caller, record_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Attempt]]:
-    theirs = and_(Record.session_id == Attempt.session_id, Record.student_id == Attempt.user_id)
+    of_record = and_(Record.session_id == Attempt.session_id, Record.student_id == Attempt.user_id)
     query = (
         caller.rows(Attempt, Record.id, Attempt)
-        .join(Record, and_(caller.owns(Record), theirs))
+        .join(Record, and_(caller.owns(Record), of_record))
         .where(Record.id.in_(record_ids), Attempt.refused.is_(None))
         .order_by(Attempt.created_at, Attempt.id)
     )

@@ -145,7 +145,10 @@ def takes_subject(caller: Caller, subject: Subject) -> bool:
 def theirs(caller: Caller, model: type[Session] | type[Timetable]) -> ColumnElement[bool]:
     """The condition that a session is the caller's to take, as `manages` says of those who do not administer."""
     classes = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
-    subjects = caller.rows(Subject, Subject.id).where(Subject.teacher_id == caller.user_id)
+    takes = Subject.teacher_id == caller.user_id
+    if caller.role == Role.TEACHER:
+        takes = or_(takes, Subject.teacher_id.is_(None))
+    subjects = caller.rows(Subject, Subject.id).where(takes)
     own = or_(model.subject_id.in_(subjects), model.created_by_id == caller.user_id)
     return or_(model.class_id.in_(classes), and_(model.class_id.is_(None), own))
 
@@ -360,7 +363,8 @@ def expected_people(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
 
     In a class's session those enrolled on its day, in a subject's those enrolled in its active classes, in a
     department's its employees, in an event nobody, in others everybody: whoever was active on the day. Nobody at all
-    in one that is cancelled.
+    in one that is cancelled; and since when somebody is in a department or the organisation is not known, in one that
+    is closed whoever got a record then.
     """
     these = and_(Session.id.in_(session_ids), Session.cancelled_at.is_(None))
     is_active = or_(User.inactive_on.is_(None), User.inactive_on > Session.session_date)
@@ -380,7 +384,7 @@ def expected_people(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
     others = (
         caller.rows(Session, Session.id.label("session_id"), User.id)
         .join(User, User.organisation_id == Session.organisation_id)
-        .where(these, Session.class_id.is_(None), Session.subject_id.is_(None))
+        .where(these, Session.closed_at.is_(None), Session.class_id.is_(None), Session.subject_id.is_(None))
         .where(or_(in_department, in_organisation), is_active)
     )
     recorded = (

@@ -130,6 +130,39 @@ def test_a_departments_session_is_for_its_employees(room: Classroom, cast: Cast,
         assert other.get(f"/attendance/session/{session['id']}").json["code"] == "not_your_session"
 
 
+def test_who_is_not_of_a_department_or_a_subject_is_not_marked_in_its_session(room: Classroom, cast: Cast) -> None:
+    department, stranger = a_department(cast), cast.student()
+    insider = cast.person(Role.EMPLOYEE, department_id=uuid.UUID(department))
+    for owner, expected in (
+        ({"department_id": department}, insider),
+        ({"subject_id": a_subject(room)}, room.students["Ada"]),
+    ):
+        body = {"session_id": lesson(room.teacher, **owner)["id"], "student_ids": [str(expected.id), str(stranger.id)]}
+        marked = room.teacher.post("/attendance/mark-attendance", body).json
+        assert (marked["newly_marked"], [r["student_id"] for r in marked["refused"]]) == (1, [str(stranger.id)])
+
+
+def test_who_comes_later_was_not_expected_in_what_is_closed(room: Classroom, cast: Cast, at: Any) -> None:
+    department = a_department(cast)
+    sessions = [lesson(room.teacher), lesson(room.teacher, department_id=department)]
+    at(90)
+    with cast.app.app_context():
+        closing.close_due()
+    at(3 * 1440)
+    cast.person(Role.EMPLOYEE, department_id=uuid.UUID(department))
+    assert [read(room.teacher, session)["counts"]["expected"] for session in sessions] == [2, 0]
+
+
+def test_a_subject_without_a_teacher_is_every_teachers_in_lists_too(room: Classroom, cast: Cast, at: Any) -> None:
+    with cast.app.app_context():
+        subject = str(make(Subject, organisation_id=cast.organisation(), teacher_id=None).id)
+    session = lesson(cast.person(Role.ADMIN), subject_id=subject)
+    assert [s["id"] for s in listed(room.teacher)] == [session["id"]]
+    at(90)
+    missing = room.teacher.get("/attendance/registers-not-taken").json["items"]
+    assert [register["id"] for register in missing] == [session["id"]]
+
+
 def test_an_event_expects_nobody_and_welcomes_everybody(room: Classroom, cast: Cast, at: Any) -> None:
     session = lesson(room.teacher, is_event=True)
     at(0)
