@@ -271,21 +271,19 @@ def release_override(caller: Caller, record_id: uuid.UUID, reason: str | None) -
     session_id = caller.get(Record, record_id).session_id
     session, _ = db.session.execute(to_mark(caller).where(Session.id == session_id)).one()
     query = caller.rows(Record).where(Record.id == record_id).with_for_update()
-    record: Record = db.session.scalars(query.execution_options(populate_existing=True)).one()
-    if not record.is_office:
+    record: Record | None = db.session.scalar(query.execution_options(populate_existing=True))
+    if record is None or not record.is_office:  # gone: somebody released it at the same moment
         raise NotOverridden
     latest = caller.rows(RecordMark).where(RecordMark.record_id == record_id, RecordMark.is_office.is_(False))
     mark = db.session.scalar(latest.order_by(RecordMark.created_at.desc(), RecordMark.id.desc()).limit(1))
     if record.checked_in_at and (mark is None or mark.created_at < record.checked_in_at):
-        said = {
-            "status": record.checked_in_as or Status.PRESENT,
-            "code": None,
-            "remarks": None,
-            "source": Source.CHECK_IN,
-        }
+        arrived = _arrived(record, Status.PRESENT)
+        said = {"status": arrived, "code": None, "remarks": None, "source": Source.CHECK_IN}
         _set(record, **said, is_office=False, marked_at=record.checked_in_at, marked_by_id=record.student_id)
     elif mark:
-        said = {"status": mark.status, "code": mark.code, "remarks": mark.remarks, "source": mark.source}
+        is_arrival = mark.source in {Source.CHECK_IN, Source.OFFLINE}
+        status = _arrived(record, mark.status) if is_arrival else mark.status
+        said = {"status": status, "code": mark.code, "remarks": mark.remarks, "source": mark.source}
         _set(record, **said, is_office=False, marked_at=mark.created_at, marked_by_id=mark.marked_by_id)
     elif session.closed_at:
         said = {"status": Status.ABSENT, "code": None, "remarks": None, "source": Source.CLOSE}
@@ -295,3 +293,10 @@ def release_override(caller: Caller, record_id: uuid.UUID, reason: str | None) -
         return None
     db.session.flush()
     return record
+
+
+def _arrived(record: Record, otherwise: Status) -> Status:
+    """As what a check-in counts: one that was rejected, also under the office's mark, is absence."""
+    if record.verification == Verification.REJECTED:
+        return Status.ABSENT
+    return record.checked_in_as or otherwise

@@ -215,6 +215,28 @@ def test_released_a_record_of_somebody_who_came_late_since_says_late(
     assert (record(room, session)["status"], record(room, session)["source"]) == ("late", "check_in")
 
 
+@pytest.mark.parametrize("comes_first", [False, True])
+def test_released_a_record_whose_check_in_was_rejected_meanwhile_says_absent(
+    room: Classroom, office: Person, session: str, at: Any, comes_first: bool
+) -> None:
+    def come() -> None:
+        assert room.students["Ada"].post("/check-in", {"session_id": session}).status_code == 201
+
+    if comes_first:
+        come()
+    at(1)
+    id_ = mark(office, room, session, "excused")["records"][0]["id"]
+    at(2)
+    if not comes_first:
+        come()
+    for accept, status in ((False, "absent"), (True, "present")):
+        answer = room.teacher.post(f"/attendance/reviews/{id_}", {"accept": accept, "reason": "not seen"})
+        assert answer.status_code == 200, answer.text
+        release(office, id_)
+        assert record(room, session)["status"] == status
+        mark(office, room, session, "excused")
+
+
 def test_released_a_record_that_only_the_office_made_is_gone_or_absent_where_closed(
     room: Classroom, office: Person, session: str, cast: Cast
 ) -> None:
