@@ -9,24 +9,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Record, Session, Verification
+from app.models import Attempt, Class, Record, Session, Verification
 from app.services.caller import Caller
 from app.services.check_in import SAID, When, try_check_in, try_check_out
 from app.services.errors import AlreadyCheckedIn, AlreadyCheckedOut, NotCheckedIn
 from app.services.evidence import Shown
+from app.services.organisation_settings import Evidence
+from app.services.policies import rules
 from app.services.transaction import transaction
 
 SKEWED = timedelta(minutes=2)
 """A clock that is further off is a sign of fraud: whoever sets it decides when they came."""
 AHEAD = timedelta(minutes=1)
 """What the way to the server may make of a moment ago."""
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+WHEN_LEAVING = frozenset({Evidence.LOCATION, Evidence.NETWORK})
+"""The evidence that counts when checking out, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,9 @@ class Captured:
     def at(self, skew: timedelta) -> datetime:
         """By the server's clock. Times that no calendar has are those nearest to them."""
         try:
-            return self.captured_at + skew
+            return self.captured_at.astimezone(UTC) + skew
         except OverflowError:
-            return self.captured_at
+            return LAST if self.captured_at.replace(tzinfo=UTC) > clock.now() else FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,13 @@ def sync(caller: Caller, device_time: datetime, items: Sequence[Captured]) -> Sy
     """
     now = clock.now()
     skew = now - device_time
-    known = _attempts(caller, items)
+    known = set(_attempts(caller, items))
     for item in sorted(items, key=lambda item: (item.at(skew), item.kind)):
         if item.client_id not in known:
+            known.add(item.client_id)
             _take(caller, item, skew, now)
-    _check_out_waiting(caller, {item.session_id for item in items})
-    return Sync(now, skew.total_seconds(), _synced(caller, items))
+    waited = _check_out_waiting(caller, {item.session_id for item in items})
+    return Sync(now, skew.total_seconds(), _synced(caller, items, waited))
 
 
 def _take(caller: Caller, item: Captured, skew: timedelta, now: datetime) -> None:
@@ -115,26 +121,31 @@ def _take(caller: Caller, item: Captured, skew: timedelta, now: datetime) -> Non
 
 
 @transaction
-def _check_out_waiting(caller: Caller, session_ids: set[uuid.UUID]) -> None:
-    """Check-outs that came before the check-ins that they belong to; and who comes into a closed session leaves it."""
+def _check_out_waiting(caller: Caller, session_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    """Check-outs that came before the check-ins that they belong to: the ids of the attempts that count after all. And
+    who comes into a closed session leaves it."""
     own = and_(caller.owns(Record), Record.student_id == caller.user_id, Record.session_id == Attempt.session_id)
     waiting = (
-        caller.rows(Attempt, Record, Attempt.captured_at)
+        caller.rows(Attempt, Attempt, Record, Session.policy, Class.policy)
         .join(Record, own)
+        .join(Session, Session.id == Attempt.session_id)
+        .outerjoin(Class, Class.id == Session.class_id)
         .where(
             Attempt.user_id == caller.user_id,
             Attempt.session_id.in_(session_ids),
             Attempt.kind == "out",
             Attempt.refused == NotCheckedIn.code,
             Attempt.captured_at >= Record.checked_in_at,
-            or_(
-                Record.checked_out_at.is_(None), Record.forgot_to_check_out, Record.checked_out_at > Attempt.captured_at
-            ),
         )
-        .order_by(Attempt.captured_at.desc())
+        .order_by(Attempt.captured_at)
     )
-    for record, captured_at in db.session.execute(waiting):
-        record.checked_out_at, record.forgot_to_check_out = captured_at, False
+    counted = set[uuid.UUID]()
+    for attempt, record, policy, class_policy in db.session.execute(waiting):
+        required = rules(caller.settings, class_policy or {}, policy).requires & WHEN_LEAVING
+        outcomes = {attempt.evidence.get(name, {}).get("outcome", "fail") for name in required}
+        if "fail" not in outcomes:
+            counted.add(attempt.id)
+            _leave(record, attempt, is_doubtful="uncertain" in outcomes)
     db.session.flush()
     closed = (
         caller.rows(Record, Record, Session.ends_at)
@@ -144,24 +155,36 @@ def _check_out_waiting(caller: Caller, session_ids: set[uuid.UUID]) -> None:
     )
     for record, ends_at in db.session.execute(closed):
         record.checked_out_at, record.forgot_to_check_out = ends_at, True
+    return counted
 
 
-def _synced(caller: Caller, items: Sequence[Captured]) -> list[Synced]:
-    """From what is kept, so that the answer is the same whenever it is asked for."""
+def _leave(record: Record, attempt: Attempt, *, is_doubtful: bool) -> None:
+    """Unless they had left before."""
+    left_at, at = record.checked_out_at, attempt.captured_at
+    if at is None or (left_at is not None and left_at <= at and not record.forgot_to_check_out):
+        return
+    record.checked_out_at, record.forgot_to_check_out = at, False
+    record.flags = sorted({*record.flags, *attempt.flags})
+    if (attempt.flags or is_doubtful) and record.verification == Verification.VERIFIED:
+        record.verification = Verification.PENDING
+
+
+def _synced(caller: Caller, items: Sequence[Captured], waited: set[uuid.UUID]) -> list[Synced]:
+    """From what is kept, so that the answer is the same whenever it is asked for. waited: check-outs that count though
+    they were refused at first."""
     attempts = _attempts(caller, items)
     own = caller.rows(Record).where(
         Record.student_id == caller.user_id, Record.session_id.in_({item.session_id for item in items})
     )
     fresh = db.session.scalars(own.execution_options(populate_existing=True))
     records = {record.session_id: record for record in fresh}
-    return [_one(item, attempts.get(item.client_id), records.get(item.session_id)) for item in items]
+    return [_one(item, attempts.get(item.client_id), records.get(item.session_id), waited) for item in items]
 
 
-def _one(item: Captured, attempt: Attempt | None, record: Record | None) -> Synced:
+def _one(item: Captured, attempt: Attempt | None, record: Record | None, waited: set[uuid.UUID]) -> Synced:
     if attempt is None:
         return Synced(item.client_id, "refused", "not_found", None)
-    came_first = attempt.refused == NotCheckedIn.code and record is not None and record.checked_out_at is not None
-    if attempt.refused and not came_first:
+    if attempt.refused and attempt.id not in waited:
         return Synced(item.client_id, "refused", attempt.refused, record)
     is_doubtful = record is not None and record.verification == Verification.PENDING
     return Synced(item.client_id, "review" if is_doubtful else "accepted", None, record)

@@ -113,6 +113,35 @@ def test_in_whatever_order_pieces_come_the_same_is_kept(room: Classroom, at: Any
         assert kept(ada) == [("present", "offline", "09:05", "09:45")], order
 
 
+def test_a_check_out_that_waits_for_its_check_in_is_no_less_looked_at(room: Classroom, at: Any) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    elsewhere = captured(session, 35, "check_out", **away(900))
+    doubtful = captured(session, 40, "check_out", is_mocked=True)
+    assert told(sync(ada, 50, elsewhere, doubtful)) == [("refused", "not_checked_in")] * 2
+    assert told(sync(ada, 50, captured(session, 5))) == [("review", None)]
+    assert told(sync(ada, 50, elsewhere, doubtful)) == [("refused", "not_checked_in"), ("review", None)]
+    assert kept(ada) == [("present", "offline", "09:05", "09:40")]
+    (record,) = ada.get("/attendance/my-history").json["items"]
+    assert (record["verification_status"], record["flags"]) == ("pending", ["mocked_location"])
+
+
+def test_a_check_out_before_the_check_in_stays_refused(room: Classroom, at: Any) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    early = captured(session, 5, "check_out")
+    sync(ada, 50, captured(session, 10), captured(session, 45, "check_out"))
+    assert [told(sync(ada, 50, early)) for _ in range(2)] == [[("refused", "not_checked_in")]] * 2
+
+
+def test_one_id_is_one_thing(room: Classroom, at: Any, cast: Cast) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    one = captured(session, 5)
+    sync(ada, 50, one, captured(session, 45, "check_out", id=one["id"]))
+    assert (kept(ada), attempts(cast)) == ([("present", "offline", "09:05", None)], 1)
+
+
 def test_who_came_online_later_than_offline_was_there_from_the_first(room: Classroom, at: Any) -> None:
     session, ada = at_lisbon(room), room.students["Ada"]
     at(30)
@@ -221,6 +250,9 @@ def test_at_most_five_hundred_are_sent_at_once_and_rubbish_is_refused(room: Clas
         captured(session, 5, captured_at="0001-01-01T00:00Z"),
     )
     assert told(sync(ada, 50, *far)) == [("refused", "captured_in_future"), ("refused", "too_early")]
+    farther = "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"
+    answer = sync(ada, 50, *(captured(session, 5, captured_at=moment, fix_time=moment) for moment in farther))
+    assert told(answer) == [("refused", "captured_in_future"), ("refused", "too_early")]
     many = [captured(session, 5 + n / 100) for n in range(60)]
     assert Counter(told(sync(ada, 50, *many)))["accepted", None] == 1
     stranger = Person(cast.app.test_client(), token=cast.student(organisation_id=cast.other_organisation()).token)
