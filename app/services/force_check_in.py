@@ -58,8 +58,8 @@ def force_check_in(
 
 
 def _is_there(record: Record) -> bool:
-    verified = record.status in THERE and record.verification == Verification.VERIFIED
-    return record.source == Source.FORCED or (verified and record.checked_in_at is not None)
+    came = record.checked_in_at is not None or record.source == Source.FORCED
+    return came and record.status in THERE and record.verification == Verification.VERIFIED
 
 
 def _values(caller: Caller, seen: Seen, status: Status | None) -> dict[str, Any]:
@@ -67,6 +67,7 @@ def _values(caller: Caller, seen: Seen, status: Status | None) -> dict[str, Any]
     by_time = on_time(window, now) if window else Status.PRESENT
     return {
         "status": status or by_time,
+        "checked_in_as": status or by_time,
         "source": Source.FORCED,
         "verification": Verification.VERIFIED,
         # after the end it is not known when they came

@@ -245,12 +245,15 @@ def _attend(caller: Caller, gate: Gate, passages: Sequence[Passage], now: dateti
 def _came(caller: Caller, gate: Gate, session_id: uuid.UUID, user_ids: Sequence[uuid.UUID], now: datetime) -> None:
     late_after = caller.settings.day.late_after
     is_late = late_after is not None and f"{now.astimezone(ZoneInfo(caller.time_zone)):%H:%M}" > late_after
+    status = Status.LATE if is_late else Status.PRESENT
     arrived = {
-        "status": Status.LATE if is_late else Status.PRESENT,
+        "status": status,
+        "code": None,
         "source": Source.GATE,
         "marked_at": now,
         "marked_by_id": gate.created_by_id,
     }
+    came = {"checked_in_at": now, "checked_in_as": status}
     rows: list[dict[str, Any]] = [
         {
             "id": uuid7(),
@@ -259,7 +262,7 @@ def _came(caller: Caller, gate: Gate, session_id: uuid.UUID, user_ids: Sequence[
             "student_id": user_id,
             "created_at": now,
             "verification": Verification.VERIFIED,
-            "checked_in_at": now,
+            **came,
             **arrived,
         }
         for user_id in user_ids
@@ -270,7 +273,7 @@ def _came(caller: Caller, gate: Gate, session_id: uuid.UUID, user_ids: Sequence[
     )
     # who was thought away is there after all, unless the office decided it
     thought_away = made_by_hand.where(Record.status.not_in(THERE), Record.is_office.is_(False))
-    for statement in (thought_away.values(checked_in_at=now, **arrived), made_by_hand.values(checked_in_at=now)):
+    for statement in (thought_away.values(**came, **arrived), made_by_hand.values(**came)):
         db.session.execute(statement.execution_options(synchronize_session=False))
 
 

@@ -12,6 +12,7 @@ from app.extensions import db
 from app.models import AuditEntry, Record, Role
 from tests.api import test_check_in as checking
 from tests.api.test_check_in import LISBON, NINE, at_lisbon, away, change_session, check_in, kept
+from tests.api.test_reviews import review
 from tests.conftest import Cast, Person
 from tests.story import Classroom
 from tests.test_races import at_once, twin
@@ -80,6 +81,15 @@ def test_who_has_checked_in_stays_as_they_are_and_who_is_in_doubt_is_not_any_mor
     forced = force(room.teacher, session, room.students["Grace"]).json
     assert (forced["id"], forced["verification_status"], forced["source"]) == (doubtful["id"], "verified", "forced")
     assert forced["check_in_time"] == doubtful["check_in_time"] == own["check_in_time"]
+
+
+def test_who_is_rejected_after_all_may_be_accepted_or_forced_again(room: Classroom) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    record = force(room.teacher, session, ada, status="late").json["id"]
+    for by_force in (False, True):
+        assert review(room.teacher, record, False, "Mistaken").json["status"] == "absent"
+        again = force(room.teacher, session, ada, status="late") if by_force else review(room.teacher, record, True)
+        assert (again.json["status"], again.json["verification_status"]) == ("late", "verified")
 
 
 def test_who_is_not_expected_is_not_forced_in(room: Classroom, cast: Cast) -> None:

@@ -461,6 +461,7 @@ def test_who_comes_late_is_late(
     ("marked", "status"),
     [
         ({"status": Status.ABSENT}, "present"),
+        ({"status": Status.ABSENT, "code": "SICK"}, "present"),
         ({"status": Status.LEAVE}, "present"),
         ({"status": Status.LATE}, "late"),
         ({"status": Status.ABSENT, "is_office": True}, "absent"),
@@ -479,6 +480,16 @@ def test_who_was_thought_away_is_there_unless_the_office_decided_it(
              marked_by_id=admin.id, **marked)  # fmt: skip
     passing(gate, badge="7")
     assert (record_of(cast, student).status, record_of(cast, student).checked_in_at) == (status, NINE)
+    assert record_of(cast, student).code is None, "it means another status"
+
+
+def test_who_came_by_a_gate_is_rejected_and_accepted_after_all(admin: Person, cast: Cast, student: Person) -> None:
+    knows(admin, student, "7")
+    passing(add_gate(admin), badge="7")
+    for accept, status in ((False, "absent"), (True, "present")):
+        body = {"accept": accept, "reason": "Lent the badge"}
+        answer = admin.post(f"/api/attendance/reviews/{record_of(cast, student).id}", body)
+        assert (answer.status_code, answer.json["status"]) == (200, status)
 
 
 def test_a_night_shift_is_of_the_day_on_which_it_began(admin: Person, cast: Cast, student: Person, at: Any) -> None:
