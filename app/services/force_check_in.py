@@ -15,6 +15,7 @@ from app.services.caller import Caller
 from app.services.check_in import Seen, refusal_for, see
 from app.services.decision import on_time
 from app.services.group_commit import RECORD_KEY
+from app.services.marks import change, note
 from app.services.records import THERE, RecordView
 from app.services.sessions import managed_session
 from app.services.transaction import insert_missing, transaction
@@ -50,8 +51,11 @@ def force_check_in(
     if is_new or not _is_there(record):
         if record.is_office and not caller.administers:
             raise refusal_for("decided_by_office")
-        if not is_new:
-            _change(record, values)
+        if is_new:
+            note(record)
+        else:
+            checked_in_at = record.checked_in_at or values["checked_in_at"]
+            change(caller, record, **values | {"checked_in_at": checked_in_at, "code": None})
         _keep(caller, record)
         db.session.flush()
     return RecordView(record, student, session)
@@ -75,12 +79,6 @@ def _values(caller: Caller, seen: Seen, status: Status | None) -> dict[str, Any]
         "marked_at": now,
         "marked_by_id": caller.user_id,
     }
-
-
-def _change(record: Record, values: dict[str, Any]) -> None:
-    checked_in_at = record.checked_in_at or values["checked_in_at"]
-    for name, value in (values | {"checked_in_at": checked_in_at, "code": None}).items():
-        setattr(record, name, value)
 
 
 def _keep(caller: Caller, record: Record) -> None:

@@ -199,6 +199,24 @@ def _change(caller: Caller, record: Record, mark: Given, by_office: bool, now: d
     return True
 
 
+def change(caller: Caller, record: Record, **said: Any) -> None:
+    """Within a transaction: have a locked record say something else; what it said before is kept too."""
+    kept = caller.rows(RecordMark, RecordMark.id).where(
+        RecordMark.record_id == record.id, RecordMark.created_at == record.marked_at
+    )
+    if db.session.scalar(kept.limit(1)) is None:
+        before = _mark(record, record.marked_at, record.source, record.is_office, record.marked_by_id)
+        db.session.add(RecordMark(**before))
+    _set(record, **said | {"marked_at": clock.now(), "marked_by_id": caller.user_id})
+    note(record)
+
+
+def note(record: Record) -> None:
+    """Within a transaction: keep what a record says now as a mark, with the reason of the changes."""
+    mark = _mark(record, record.marked_at, record.source, record.is_office, record.marked_by_id)
+    db.session.add(RecordMark(**mark | {"reason": audit.actor().reason}))
+
+
 def _set(record: Record, **values: Any) -> None:
     """All of the values are written, changed or not: records that change the same columns are one statement."""
     for name, value in values.items():

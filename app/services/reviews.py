@@ -16,6 +16,7 @@ from app.models import Attempt, Class, Record, Session, Status, User, Verificati
 from app.services import audit
 from app.services.caller import Caller
 from app.services.errors import NothingToReview
+from app.services.marks import change
 from app.services.paging import Page, Paging, paginate
 from app.services.records import RecordView
 from app.services.sessions import Days, managed_session, theirs
@@ -89,11 +90,13 @@ def review(caller: Caller, record_id: uuid.UUID, accept: bool, reason: str | Non
     record: Record = db.session.scalars(locked.execution_options(populate_existing=True)).one()
     if record.checked_in_at is None:
         raise NothingToReview
-    if not record.is_office:
-        if not accept:
-            record.status, record.code = Status.ABSENT, None
-        elif record.verification == Verification.REJECTED:
-            record.status, record.code = record.checked_in_as or record.status, None
+    status = record.status
+    if not accept:
+        status = Status.ABSENT
+    elif record.verification == Verification.REJECTED:
+        status = record.checked_in_as or record.status
+    if status != record.status and not record.is_office:
+        change(caller, record, status=status, code=None)
     record.verification = Verification.VERIFIED if accept else Verification.REJECTED
     record.reviewed_at, record.reviewed_by_id, record.review_reason = clock.now(), caller.user_id, reason
     db.session.flush()

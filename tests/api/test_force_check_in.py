@@ -52,6 +52,22 @@ def test_who_forced_it_and_why_is_kept(room: Classroom, cast: Cast) -> None:
     assert ada.post("/attendance/check-out", {"record_id": answer.json["id"]} | LISBON).status_code == 200
 
 
+def test_it_is_among_the_marks_with_what_was_said_before(room: Classroom, at: Any) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    new = force(room.teacher, session, ada).json["id"]
+    assert marks(room, new) == [("forced", "present", "Battery was empty")]
+    second = at_lisbon(room)
+    at(70)
+    room.teacher.post(f"/attendance/session/{second}/close", {})
+    changed = force(room.teacher, second, ada).json["id"]
+    assert marks(room, changed) == [("close", "absent", None), ("forced", "late", "Battery was empty")]
+
+
+def marks(room: Classroom, record: str) -> list[tuple[str, str, str | None]]:
+    items = room.teacher.get(f"/attendance/records/{record}/marks?sort=marked_at").json["items"]
+    return [(mark["source"], mark["status"], mark["reason"]) for mark in items]
+
+
 def test_a_second_time_changes_nothing(room: Classroom, cast: Cast, at: Any) -> None:
     session, ada = at_lisbon(room), room.students["Ada"]
     first = force(room.teacher, session, ada).json

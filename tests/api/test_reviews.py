@@ -123,6 +123,22 @@ def test_who_is_rejected_is_absent_and_gets_it_all_back_when_accepted_after_all(
         assert [entry.content["reason"] for entry in entries if entry.content] == ["Was in Porto", "Was here"]
 
 
+def test_a_review_that_changes_the_status_is_among_the_marks(room: Classroom, at: Any) -> None:
+    session = at_lisbon(room)
+    at(20)
+    record = doubtful(room, session)["id"]
+    at(30)
+    review(room.teacher, record, False, "Was in Porto")
+    shown = review(room.teacher, record, False, "Was in Faro").json
+    assert shown["marked_by_id"] == str(room.teacher.id)
+    ada, teacher = str(room.students["Ada"].id), str(room.teacher.id)
+    items = room.teacher.get(f"/attendance/records/{record}/marks?sort=marked_at").json["items"]
+    assert [(mark["marked_by_id"], mark["status"], mark["reason"]) for mark in items] == [
+        (ada, "late", None),
+        (teacher, "absent", "Was in Porto"),
+    ]
+
+
 def test_a_rejection_needs_a_reason(room: Classroom) -> None:
     record = doubtful(room, at_lisbon(room))["id"]
     for reason in (None, "", "   "):
