@@ -11,7 +11,7 @@ from sqlalchemy import Text, and_, cast, false, inspect, or_
 
 from app import clock
 from app.extensions import db
-from app.models import AuditEntry, Base, Link, Mail, Tenant, User, UserStatus
+from app.models import AuditEntry, Base, Link, Mail, Record, Tenant, User, UserStatus
 from app.models.base import SECRET
 from app.services.accounts import emails_elsewhere
 from app.services.caller import Caller
@@ -51,6 +51,8 @@ def delete_personal(caller: Caller, user: User) -> list[uuid.UUID]:
         theirs = address.in_(addresses)
         gone += db.session.scalars(caller.rows(model, model.id).where(theirs)).all()
         db.session.execute(caller.remove(model).where(theirs).execution_options(audited=False))
+    written = caller.change(Record).where(Record.student_id == user.id).values(remarks=None, review_reason=None)
+    db.session.execute(written.execution_options(audited=False))
     kept = {"id", "organisation_id", "created_at", "role"}
     nothing: Told = {column.key: None for column in inspect(User).columns if column.nullable and column.key not in kept}
     values = nothing | {"first_name": ERASED, "last_name": "", "status": UserStatus.INACTIVE, "erased_at": clock.now()}

@@ -139,6 +139,18 @@ def test_a_review_that_changes_the_status_is_among_the_marks(room: Classroom, at
     ]
 
 
+def test_what_was_written_about_somebody_is_erased_with_them(room: Classroom, cast: Cast) -> None:
+    record, ada = doubtful(room, at_lisbon(room))["id"], room.students["Ada"].id
+    review(room.teacher, record, False, "Was in Porto")
+    with cast.app.app_context():
+        db.session.get_one(Record, uuid.UUID(record)).remarks = "Again"
+        db.session.commit()
+    assert cast.person(Role.ADMIN).post(f"/api/admin/users/{ada}/erase", {}).status_code == 200
+    with cast.app.app_context():
+        row = db.session.get_one(Record, uuid.UUID(record))
+        assert (row.status, row.remarks, row.review_reason) == ("absent", None, None)
+
+
 def test_a_rejection_needs_a_reason(room: Classroom) -> None:
     record = doubtful(room, at_lisbon(room))["id"]
     for reason in (None, "", "   "):
