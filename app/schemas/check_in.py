@@ -82,7 +82,9 @@ class CheckedInOut(RecordOut):
 
 
 class CapturedIn(PositionIn):
-    id: uuid.UUID = Field(description="The phone's own, made when it was done")
+    id: uuid.UUID = Field(
+        description="The phone's own, made when it was done", examples=["01a1fcba-a1e3-7000-8000-000000000001"]
+    )
     kind: Literal["check_in", "check_out"] = Field(examples=["check_in"])
     session_id: uuid.UUID
     captured_at: Moment = Field(description="By the phone's clock", examples=["2026-03-12T08:59:30Z"])

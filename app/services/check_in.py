@@ -9,6 +9,8 @@ record by hand later is in the log.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,13 +27,14 @@ from app.services.decision import Window, arrival
 from app.services.errors import (
     AlreadyCheckedIn,
     AlreadyCheckedOut,
+    ChangedMeanwhile,
     CheckInRefused,
     NotCheckedIn,
     NotFound,
     Refusal,
 )
 from app.services.evidence import Setting, Shown, Weighed, weigh
-from app.services.group_commit import ATTEMPT_KEY, Brought, check_ins
+from app.services.group_commit import ATTEMPT_KEY, Brought, SessionChanged, State, check_ins, require_unchanged
 from app.services.organisation_settings import Evidence
 from app.services.policies import Rules, rules
 from app.services.records import RecordView
@@ -66,6 +69,14 @@ SAID = {
     "sent_too_late": "This was done without network, and sent when the session was closed already",
     "decided_by_office": "The office has decided this record: ask there",
 }
+
+
+OWN = (Source.CHECK_IN, Source.OFFLINE)
+ARRIVED = ("checked_in_at", "checked_in_as", "distance", "verification", "flags")
+"""What checking in says even where the office has decided the status."""
+SEEN_THEN = (Source.CHECK_IN, Source.MANUAL)
+LOOKS = 5
+"""So often a session may change while somebody checks in to it, before they are told to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,10 @@ class Seen:
         # which network a phone was in when it had none to send with is not known
         address = None if when.is_offline else audit.actor().address
         return Setting(self.session.id, self.rules, when.at, address)
+
+    @property
+    def state(self) -> State:
+        return self.session.cancelled_at, self.session.closed_at
 
     def window(self) -> Window | None:
         """None where it is marked by hand."""
@@ -164,11 +179,19 @@ def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
 
 def try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
     """As `check_in`, at a moment; what is refused is returned, not raised."""
+    for _ in range(LOOKS):
+        with suppress(SessionChanged):
+            return _try_check_in(caller, session_id, shown, when)
+    return ChangedMeanwhile(), None
+
+
+def _try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
+    """Raises SessionChanged when the session was closed, cancelled or deleted since it was looked at."""
     try:
         seen = see(caller, caller.user_id, session_id=session_id)
         arrived, setting = _arrival(seen, when), seen.setting(when)
         requires = setting.rules.requires if isinstance(arrived, Status) else frozenset()
-        weighed = _flagged(weigh(caller, setting, requires, shown, arrived), seen, when)
+        weighed = _flagged(weigh(caller, setting, requires, shown, arrived), seen, when, SEEN_THEN)
     except Refusal as refusal:
         return refusal, None
     tried = Try("in", seen, shown, when)
@@ -177,7 +200,7 @@ def try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When
     values = _arrived(caller, tried, weighed)
     if seen.record is None:
         record = Record(**values)
-        if check_ins().save(Brought(values, _attempt(caller, tried, weighed, None))):
+        if check_ins().save(Brought(values, _attempt(caller, tried, weighed, None), seen.state)):
             return None, seen.view(caller.user_id, record)
     return _check_in_over_a_mark(caller, tried, weighed, values)
 
@@ -190,7 +213,7 @@ def try_check_out(caller: Caller, shown: Shown, when: When, **which: uuid.UUID) 
         return unknown, None
     left, setting = _departure(seen, when), seen.setting(when)
     requires = setting.rules.requires & {Evidence.LOCATION, Evidence.NETWORK}
-    weighed = _flagged(weigh(caller, setting, requires, shown, left), seen, when)
+    weighed = _flagged(weigh(caller, setting, requires, shown, left), seen, when, ())
     tried = Try("out", seen, shown, when)
     return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_out(caller, tried, weighed)
 
@@ -235,12 +258,11 @@ _OF_RECORD = _SEEN.where(Record.id == bindparam("record_id"))
 def _arrival(seen: Seen, when: When) -> Status | str:
     session, window = seen.session, seen.window()
     is_closed = session.closed_at is not None
-    is_late = when.is_offline and is_closed and seen.rules.late_arrival == "refuse"
     for applies, code in (
         (seen.record is not None and _is_in(seen.record, when), "already_checked_in"),
         (not seen.is_expected, "not_enrolled"),
         (session.cancelled_at is not None, "session_cancelled"),
-        (is_late, "sent_too_late"),
+        (_is_too_late(seen, when), "sent_too_late"),
         (is_closed and not when.is_offline, "session_closed"),
         (when.refused, when.refused or ""),
     ):
@@ -251,33 +273,51 @@ def _arrival(seen: Seen, when: When) -> Status | str:
 
 def _departure(seen: Seen, when: When) -> Status | str:
     record = seen.record
-    if record is None or record.checked_in_at is None or record.checked_in_at > when.at:
-        return "not_checked_in"
-    is_out = record.checked_out_at is not None and not (when.is_offline and _left_before(record, when.at))
-    return "already_checked_out" if is_out else when.refused or Status.PRESENT
+    is_in = record is not None and record.checked_in_at is not None and record.checked_in_at <= when.at
+    is_out = is_in and record is not None and record.checked_out_at is not None
+    if is_out and record is not None and not (when.is_offline and _left_before(record, when.at)):
+        return "already_checked_out"
+    if _is_too_late(seen, when):
+        return "sent_too_late"
+    # before not_checked_in, which only waits for the check-in
+    return when.refused or (Status.PRESENT if is_in else "not_checked_in")
+
+
+def _is_too_late(seen: Seen, when: When) -> bool:
+    is_late = when.is_offline and seen.session.closed_at is not None
+    return is_late and seen.rules.late_arrival == "refuse"
 
 
 def _is_in(record: Record, when: When) -> bool:
-    """Of what phones did without network the earliest counts, in whatever order it comes; not over a review."""
+    """Of what phones did without network the earliest counts, in whatever order it comes; not over a review, nor over
+    what anybody has said since."""
     if record.checked_in_at is None or not when.is_offline:
         return record.checked_in_at is not None
-    return record.checked_in_at <= when.at or record.reviewed_at is not None
+    is_said = record.reviewed_at is not None or (record.source not in OWN and not record.is_office)
+    return record.checked_in_at <= when.at or is_said
 
 
 def _left_before(record: Record, at: datetime) -> bool:
     return record.forgot_to_check_out or (record.checked_out_at is not None and at < record.checked_out_at)
 
 
-def _flagged(weighed: Weighed, seen: Seen, when: When) -> Weighed:
-    """With the signs that lie in its being sent later."""
+def _flagged(weighed: Weighed, seen: Seen, when: When, contradicted: Collection[Source]) -> Weighed:
+    """With the signs that lie in its being sent later. contradicted: what it says something else than."""
     is_late = when.is_offline and seen.session.closed_at is not None
-    is_reviewed = is_late and seen.rules.late_arrival == "review"
-    return replace(weighed, flags=(*weighed.flags, *when.flags, *(("sent_late",) if is_reviewed else ())))
+    later = {
+        "sent_late": is_late and seen.rules.late_arrival == "review",
+        # what a phone says afterwards, over what the server saw, or somebody in the room
+        "after_the_fact": when.is_offline and seen.record is not None and seen.record.source in contradicted,
+    }
+    return replace(
+        weighed, flags=(*weighed.flags, *when.flags, *(sign for sign, is_there in later.items() if is_there))
+    )
 
 
 def _refuse(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
-    refusal = _refusal(tried.seen, weighed)
-    check_ins().save(Brought(None, _attempt(caller, tried, weighed, refusal.code)))
+    seen = tried.seen
+    refusal = _refusal(seen, weighed)
+    check_ins().save(Brought(None, _attempt(caller, tried, weighed, refusal.code), seen.state))
     return refusal, None
 
 
@@ -312,6 +352,7 @@ MADE_ONCE = {"id", "created_at", "organisation_id", "session_id", "student_id", 
 def _check_in_over_a_mark(caller: Caller, tried: Try, weighed: Weighed, values: dict[str, Any]) -> Outcome:
     """Locks in the order of the close: first the session (by the foreign key), then the record."""
     seen = tried.seen
+    require_unchanged([(seen.session.id, seen.state)])
     values = {name: value for name, value in values.items() if name not in MADE_ONCE}
     record = _over_a_mark(caller, seen.session, values, tried.when)
     if record is None:
@@ -327,9 +368,10 @@ def _over_a_mark(caller: Caller, session: Session, values: dict[str, Any], when:
     the office decided otherwise, which then stays. None when they had checked in before."""
     not_in: ColumnElement[bool] = Record.checked_in_at.is_(None)
     if when.is_offline:
-        not_in = or_(not_in, and_(Record.checked_in_at > when.at, Record.reviewed_at.is_(None)))
+        by_phone = and_(Record.reviewed_at.is_(None), or_(Record.source.in_(OWN), Record.is_office))
+        not_in = or_(not_in, and_(Record.checked_in_at > when.at, by_phone))
     own = and_(Record.session_id == session.id, Record.student_id == caller.user_id, not_in)
-    arrived = {name: values[name] for name in ("checked_in_at", "checked_in_as", "distance")}
+    arrived = {name: values[name] for name in ARRIVED}
     for is_office, some in ((False, values | {"code": None}), (True, arrived)):
         by_hand = caller.change(Record).where(own, Record.is_office.is_(is_office)).values(some)
         if changed(by_hand.execution_options(audited=False, synchronize_session=False)):

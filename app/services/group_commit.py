@@ -10,12 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Event, Lock
 from typing import Any, cast
 
 from flask import current_app
+from sqlalchemy import select
 
-from app.models import Attempt, Record
+from app.extensions import db
+from app.models import Attempt, Record, Session
 from app.services.transaction import insert_missing, insert_new, transaction
 
 MOST = 100
@@ -24,12 +27,22 @@ RECORD_KEY = ("organisation_id", "session_id", "student_id")
 ATTEMPT_KEY = ("organisation_id", "user_id", "client_id")
 
 
+State = tuple[datetime | None, datetime | None]
+"""Of a session: when it was cancelled, and when it was closed."""
+
+
+class SessionChanged(Exception):
+    """It was cancelled, closed, opened again or deleted since it was looked at."""
+
+
 @dataclass(slots=True, eq=False)
 class Brought:
     """An attempt, with the record that it makes. is_saved: False where there was a record already; then neither is."""
 
     record: dict[str, Any] | None
     attempt: dict[str, Any]
+    state: State
+    """Of the session, as it was when this was decided."""
     turn: Event = field(default_factory=Event)
     is_saved: bool = False
     is_done: bool = False
@@ -45,7 +58,7 @@ class GroupCommit:
         self._is_saving = False
 
     def save(self, brought: Brought) -> bool:
-        """Whether it is saved; raises what the database does."""
+        """Whether it is saved; raises what the database does, and SessionChanged."""
         with self._lock:
             self._waiting.append(brought)
             is_first, self._is_saving = not self._is_saving, True
@@ -90,7 +103,11 @@ def check_ins() -> GroupCommit:
 
 @transaction
 def _save(some: Sequence[Brought]) -> set[Brought]:
-    """Those that are saved. In the order of their keys, so that two servers who save the same don't lock crosswise."""
+    """Those that are saved. In the order of their keys, so that two servers who save the same don't lock crosswise.
+
+    Raises SessionChanged when any of their sessions is not as it was; then each is tried by itself.
+    """
+    require_unchanged([(brought.attempt["session_id"], brought.state) for brought in some])
     made = [brought.record for brought in some if brought.record]
     new: set[uuid.UUID] = set()
     if made:
@@ -98,3 +115,15 @@ def _save(some: Sequence[Brought]) -> set[Brought]:
     saved = {brought for brought in some if brought.record is None or brought.record["id"] in new}
     insert_missing(Attempt, [brought.attempt for brought in some if brought in saved], ATTEMPT_KEY)
     return saved
+
+
+def require_unchanged(states: Sequence[tuple[uuid.UUID, State]]) -> None:
+    """Within a transaction, until whose end these sessions stay as they are: who closes one waits for those who came.
+
+    Raises SessionChanged.
+    """
+    ids = {session_id for session_id, _ in states}
+    kept = select(Session.id, Session.cancelled_at, Session.closed_at).where(Session.id.in_(ids)).order_by(Session.id)
+    now = {row.id: (row.cancelled_at, row.closed_at) for row in db.session.execute(kept.with_for_update(read=True))}
+    if any(now.get(session_id) != state for session_id, state in states):
+        raise SessionChanged

@@ -299,7 +299,7 @@ def release_override(caller: Caller, record_id: uuid.UUID, reason: str | None) -
         said = {"status": arrived, "code": None, "remarks": None, "source": Source.CHECK_IN}
         _set(record, **said, is_office=False, marked_at=record.checked_in_at, marked_by_id=record.student_id)
     elif mark:
-        is_arrival = mark.source in {Source.CHECK_IN, Source.OFFLINE}
+        is_arrival = mark.source in {Source.CHECK_IN, Source.OFFLINE, Source.GATE}
         status = _arrived(record, mark.status) if is_arrival else mark.status
         said = {"status": status, "code": mark.code, "remarks": mark.remarks, "source": mark.source}
         _set(record, **said, is_office=False, marked_at=mark.created_at, marked_by_id=mark.marked_by_id)

@@ -167,6 +167,14 @@ def test_what_the_office_decided_is_not_reviewed_away(room: Classroom, cast: Cas
     assert (answer["verification_status"], answer["status"]) == ("rejected", "excused")
 
 
+def test_who_checks_in_over_the_offices_mark_is_looked_at_all_the_same(room: Classroom, cast: Cast) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    marks = {"marks": [{"student_id": str(ada.id), "status": "excused"}]}
+    assert cast.person(Role.ADMIN).post(f"/api/attendance/session/{session}/marks", marks).status_code == 200
+    shown = doubtful(room, session)
+    assert (shown["status"], shown["flags"]) == ("excused", ["mocked_location"])
+
+
 def test_only_who_manages_the_session_reviews_it_and_only_check_ins(room: Classroom, cast: Cast) -> None:
     session = at_lisbon(room)
     record = doubtful(room, session)["id"]

@@ -148,10 +148,12 @@ def test_who_came_online_later_than_offline_was_there_from_the_first(room: Class
     ada.post("/attendance/check-in", {"session_id": session} | LISBON)
     assert kept(ada)[0][0] == "late"
     assert told(sync(ada, 30, captured(session, 3), captured(session, 20))) == [
-        ("accepted", None),
+        ("review", None),
         ("refused", "already_checked_in"),
     ]
     assert kept(ada) == [("present", "offline", "09:03", None)]
+    (review,) = room.teacher.get("/attendance/reviews").json["items"]
+    assert review["flags"] == ["after_the_fact"]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,40 @@ def test_what_comes_when_the_session_is_closed_goes_by_policy(
     assert (came, left) == ((None, None) if status == "absent" else ("09:05", "10:00"))
     (record,) = ada.get("/attendance/my-history").json["items"]
     assert record["forgot_to_check_out"] is (status == "present")
+
+
+def test_a_check_out_goes_by_policy_as_well(room: Classroom, at: Any) -> None:
+    session, ada = at_lisbon(room, policy={"late_arrival": "refuse"}), room.students["Ada"]
+    ada.post("/attendance/check-in", {"session_id": session} | LISBON)
+    at(80)
+    room.teacher.post(f"/attendance/session/{session}/close", {})
+    assert told(sync(ada, 80, captured(session, 40, "check_out"))) == [("refused", "sent_too_late")]
+    assert kept(ada) == [("present", "check_in", "09:00", "10:00")]
+
+
+def test_a_check_out_in_the_future_waits_for_nothing(room: Classroom, at: Any) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(20)
+    assert told(sync(ada, 20, captured(session, 40, "check_out"))) == [("refused", "captured_in_future")]
+    sync(ada, 20, captured(session, 5))
+    assert kept(ada) == [("present", "offline", "09:05", None)]
+
+
+@pytest.mark.parametrize("how", ["marked", "forced"])
+def test_what_staff_have_said_since_stands_over_an_earlier_check_in(room: Classroom, at: Any, how: str) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(20)
+    ada.post("/attendance/check-in", {"session_id": session, "is_mocked": True} | LISBON)
+    at(30)
+    if how == "marked":
+        marks = {"marks": [{"student_id": str(ada.id), "status": "absent"}]}
+        assert room.teacher.post(f"/api/attendance/session/{session}/marks", marks).status_code == 200
+    else:
+        force = {"student_id": str(ada.id), "reason": "Seen", "status": "late"}
+        assert room.teacher.post(f"/attendance/session/{session}/force-check-in", force).status_code == 200
+    before = kept(ada)
+    assert told(sync(ada, 50, captured(session, 3))) == [("refused", "already_checked_in")]
+    assert kept(ada) == before
 
 
 def test_a_check_out_that_comes_after_the_close_replaces_the_forgotten_one(room: Classroom, at: Any) -> None:

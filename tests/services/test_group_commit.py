@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
 from app.models import Attempt, Record, Session, Source, Status, Verification
 from app.services import group_commit
-from app.services.group_commit import Brought, GroupCommit
+from app.services.group_commit import Brought, GroupCommit, SessionChanged
 from tests.conftest import Cast
 from tests.factories import make, make_user
 from tests.statements import counted
@@ -52,7 +51,7 @@ def brought(cast: Cast, session: dict[str, uuid.UUID], person: uuid.UUID | None 
         "flags": [],
         **session,
     }
-    return Brought(record, attempt | {"client_id": None})
+    return Brought(record, attempt | {"client_id": None}, (None, None))
 
 
 def together(cast: Cast, commit: GroupCommit, some: list[Brought], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -67,7 +66,7 @@ def together(cast: Cast, commit: GroupCommit, some: list[Brought], monkeypatch: 
         with cast.app.app_context():
             try:
                 return commit.save(each)
-            except IntegrityError:
+            except SessionChanged:
                 return "refused"
 
     monkeypatch.setattr(group_commit, "_save", save)
