@@ -46,7 +46,7 @@ def _picture(media_type: str) -> Any:
 @check_in.post("/attendance/check-in")
 @who_may(ANYONE)
 @repeatable
-@refuses(errors.NotFound, errors.CheckInRefused, errors.AlreadyCheckedIn, errors.FacesBusy)
+@refuses(errors.NotFound, errors.CheckInRefused, errors.AlreadyCheckedIn, errors.FacesBusy, errors.ChangedMeanwhile)
 @check_in.input(CheckInIn)
 @check_in.output(CheckedInOut, status_code=201)
 def arrive(json_data: CheckInIn) -> CheckedIn:
@@ -113,7 +113,7 @@ def list_attempts(session_id: uuid.UUID, query_data: AttemptListIn) -> Page[Atte
 
 @check_in.post("/attendance/session/<uuid:session_id>/force-check-in")
 @who_may(STAFF)
-@refuses(errors.NotFound, errors.NotYourClass, errors.NotYourSession, errors.CheckInRefused)
+@refuses(errors.NotFound, errors.NotYourClass, errors.NotYourSession, errors.OwnRecord, errors.CheckInRefused)
 @check_in.input(ForceIn)
 @check_in.output(RecordOut)
 def force(session_id: uuid.UUID, json_data: ForceIn) -> RecordView:

@@ -31,7 +31,7 @@ def list_reviews(query_data: ReviewListIn) -> Page[Review]:
 
 @reviews.post("/attendance/reviews/<uuid:record_id>")
 @who_may(STAFF)
-@refuses(errors.NotYourClass, errors.NotYourSession, errors.NothingToReview)
+@refuses(errors.NotYourClass, errors.NotYourSession, errors.OwnRecord, errors.NothingToReview)
 @reviews.input(ReviewIn)
 @reviews.output(RecordOut)
 def review(record_id: uuid.UUID, json_data: ReviewIn) -> RecordView:

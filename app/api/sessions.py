@@ -154,7 +154,7 @@ def preview_closing(session_id: uuid.UUID) -> closing.Closing:
 
 @sessions.post("/attendance/session/<uuid:session_id>/close")
 @who_may(STAFF)
-@refuses(errors.NotYourClass, errors.NotYourSession, errors.SessionCancelled)
+@refuses(errors.NotYourClass, errors.NotYourSession, errors.SessionCancelled, errors.SessionNotBegun)
 @sessions.input(ReasonIn)
 @sessions.output(SessionOut)
 def close(session_id: uuid.UUID, json_data: ReasonIn) -> SessionView:

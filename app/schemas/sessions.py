@@ -246,7 +246,7 @@ class RecordOut(Out):
     remarks: str | None
     source: Source = Field(description="By hand, or by checking in", examples=["check_in"])
     verification_status: Verification = Field(examples=["verified"])
-    flags: list[str] = Field(description="Signs of fraud, for whoever reviews it", examples=[["mocked_location"]])
+    flags: list[str] = Field(description="Signs of fraud; for staff only", examples=[["mocked_location"]])
     review_reason: str | None
     check_in_time: datetime | None
     check_out_time: datetime | None

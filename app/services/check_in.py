@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_
+from sqlalchemy.orm import load_only
 from uuid_utils.compat import uuid7
 
 from app import clock
@@ -180,12 +181,12 @@ def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
 def try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
     """As `check_in`, at a moment; what is refused is returned, not raised."""
     for _ in range(LOOKS):
-        with suppress(SessionChanged):
-            return _try_check_in(caller, session_id, shown, when)
+        with suppress(SessionChanged), nullcontext() if shown.picture else check_ins().coming() as ticket:
+            return _try_check_in(caller, session_id, shown, when, ticket)
     return ChangedMeanwhile(), None
 
 
-def _try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
+def _try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When, ticket: int | None) -> Outcome:
     """Raises SessionChanged when the session was closed, cancelled or deleted since it was looked at."""
     try:
         seen = see(caller, caller.user_id, session_id=session_id)
@@ -196,11 +197,11 @@ def _try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: Whe
         return refusal, None
     tried = Try("in", seen, shown, when)
     if weighed.decision.refused:
-        return _refuse(caller, tried, weighed)
+        return _refuse(caller, tried, weighed, ticket)
     values = _arrived(caller, tried, weighed)
     if seen.record is None:
         record = Record(**values)
-        if check_ins().save(Brought(values, _attempt(caller, tried, weighed, None), seen.state)):
+        if check_ins().save(Brought(values, _attempt(caller, tried, weighed, None), seen.state), ticket):
             return None, seen.view(caller.user_id, record)
     return _check_in_over_a_mark(caller, tried, weighed, values)
 
@@ -250,9 +251,20 @@ def _put_together() -> Select[Any]:
     )
 
 
+NEEDED = (
+    load_only(
+        Session.class_id, Session.name, Session.session_date, Session.starts_at, Session.ends_at, Session.cancelled_at,
+        Session.closed_at, Session.policy, raiseload=True,
+    ),
+    load_only(
+        Record.session_id, Record.student_id, Record.source, Record.is_office, Record.verification, Record.flags,
+        Record.checked_in_at, Record.checked_out_at, Record.forgot_to_check_out, Record.reviewed_at, raiseload=True,
+    ),
+)  # fmt: skip
+"""Each column costs. Who checks out is answered with all of their record."""
 _SEEN = _put_together()
-_OF_SESSION = _SEEN.where(Session.id == bindparam("session_id"))
-_OF_RECORD = _SEEN.where(Record.id == bindparam("record_id"))
+_OF_SESSION = _SEEN.where(Session.id == bindparam("session_id")).options(*NEEDED)
+_OF_RECORD = _SEEN.where(Record.id == bindparam("record_id")).options(NEEDED[0])
 
 
 def _arrival(seen: Seen, when: When) -> Status | str:
@@ -314,10 +326,10 @@ def _flagged(weighed: Weighed, seen: Seen, when: When, contradicted: Collection[
     )
 
 
-def _refuse(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
+def _refuse(caller: Caller, tried: Try, weighed: Weighed, ticket: int | None = None) -> Outcome:
     seen = tried.seen
     refusal = _refusal(seen, weighed)
-    check_ins().save(Brought(None, _attempt(caller, tried, weighed, refusal.code), seen.state))
+    check_ins().save(Brought(None, _attempt(caller, tried, weighed, refusal.code), seen.state), ticket)
     return refusal, None
 
 

@@ -18,7 +18,7 @@ from app.extensions import db
 from app.models import Class, Organisation, Record, RecordMark, Role, Session, Source, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
-from app.services.errors import SessionCancelled
+from app.services.errors import SessionCancelled, SessionNotBegun
 from app.services.leave import leave_on
 from app.services.organisation_settings import settings_of
 from app.services.policies import rules
@@ -79,13 +79,15 @@ def preview(caller: Caller, session_id: uuid.UUID) -> Closing:
 def close(caller: Caller, session_id: uuid.UUID, reason: str | None) -> SessionView:
     """Close a session now. Closing again changes nothing.
 
-    Raises as `preview`, and SessionCancelled.
+    Raises as `preview`, and SessionCancelled or SessionNotBegun.
     """
     audit.because(reason)
     managed_session(caller, session_id)
     session = _locked(caller, session_id)
     if session.cancelled_at is not None:
         raise SessionCancelled
+    if session.starts_at is not None and clock.now() < session.starts_at:
+        raise SessionNotBegun
     if session.closed_at is None:
         _finish(caller, session)
     return views(caller, [session])[0]

@@ -216,6 +216,14 @@ class SessionClosed(Refusal):
     status, code, title = 409, "session_closed", "This session is closed: reopen it first"
 
 
+class OwnRecord(Refusal):
+    status, code, title = 403, "own_record", "Nobody decides on their own check-in"
+
+
+class SessionNotBegun(Refusal):
+    status, code, title = 409, "session_not_begun", "This session has not begun: cancel it, if it is not held"
+
+
 class SessionCancelled(Refusal):
     status, code, title = 409, "session_cancelled", "This session is cancelled: restore it first"
 

@@ -9,11 +9,12 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Record, Source, Status, User, Verification
+from app.models import Attempt, Record, Role, Source, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
 from app.services.check_in import Seen, refusal_for, see
 from app.services.decision import on_time
+from app.services.errors import OwnRecord
 from app.services.group_commit import RECORD_KEY
 from app.services.marks import change, note
 from app.services.records import THERE, RecordView
@@ -32,6 +33,7 @@ def force_check_in(
 
     Raises:
         NotFound: there is no such session or person.
+        OwnRecord: it would be the caller's.
         NotYourClass, NotYourSession: as `managed_session`.
         CheckInRefused: the session does not expect the person or was cancelled, or the office has decided otherwise.
     """
@@ -39,6 +41,10 @@ def force_check_in(
     session = managed_session(caller, session_id)
     student = caller.get(User, student_id)
     seen = see(caller, student_id, session_id=session_id)
+    if student_id == caller.user_id:
+        raise OwnRecord
+    if not student.is_active or student.role == Role.PARENT:  # whom a session of everybody does not mean
+        raise refusal_for("not_enrolled")
     if not seen.is_expected or session.cancelled_at is not None:
         raise refusal_for("not_enrolled" if not seen.is_expected else "session_cancelled")
     values = _values(caller, seen, status)
@@ -58,7 +64,7 @@ def force_check_in(
             change(caller, record, **values | {"checked_in_at": checked_in_at, "code": None})
         _keep(caller, record)
         db.session.flush()
-    return RecordView(record, student, session)
+    return RecordView(record, student, session, is_for_staff=True)
 
 
 def _is_there(record: Record) -> bool:

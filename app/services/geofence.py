@@ -48,14 +48,16 @@ def location(sites: Sequence[Site], fix: Fix | None, max_accuracy: int, max_age:
     """Within the radius of a site: pass; within it but for the fix's accuracy: uncertain; else fail.
 
     A polygon's radius is how far outside of it one may be: 0, unless it is given. max_accuracy: metres; max_age:
-    seconds; a fix beyond either proves nothing.
+    seconds; a fix beyond either proves nothing. One that does not say how accurate it is counts as exact, as older
+    clients send it.
     """
     if not sites or fix is None or not fix.is_on_earth:
         return Piece("fail", {}, "no_place" if not sites else "location_missing" if fix is None else "location_invalid")
     accuracy, age = fix.accuracy or 0.0, fix.age(now)
     beyond, radius = min(_distance_and_radius(site, fix) for site in sites)
     away = beyond + radius
-    figures = {"distance": round(away, 1), "radius": float(radius), "accuracy": accuracy}
+    figures = {"distance": round(away, 1), "radius": float(radius)}
+    figures |= {} if fix.accuracy is None else {"accuracy": accuracy}
     if accuracy > max_accuracy:
         return Piece("fail", figures | {"max_accuracy": float(max_accuracy)}, "location_inaccurate")
     if age > max_age:

@@ -8,10 +8,12 @@ Database Systems, SIGMOD 1984.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Event, Lock
+from itertools import count
+from threading import Condition, Event
 from typing import Any, cast
 
 from flask import current_app
@@ -23,6 +25,8 @@ from app.services.transaction import insert_missing, insert_new, transaction
 
 MOST = 100
 """So many in one transaction, so that none takes long."""
+PATIENCE = 0.05
+"""Seconds, which only those wait who come when others do."""
 RECORD_KEY = ("organisation_id", "session_id", "student_id")
 ATTEMPT_KEY = ("organisation_id", "user_id", "client_id")
 
@@ -50,18 +54,38 @@ class Brought:
 
 
 class GroupCommit:
-    """Whoever comes when nobody saves does so for all who have come until then; then the next of those who wait."""
+    """Whoever comes when nobody saves does so, for all who were on their way then; after them the next who waits."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = Condition()
         self._waiting: list[Brought] = []
         self._is_saving = False
+        self._tickets = count()
+        self._coming: set[int] = set()
 
-    def save(self, brought: Brought) -> bool:
+    @contextmanager
+    def coming(self) -> Iterator[int]:
+        """A ticket with which to `save` what is yet to be decided: whoever saves waits for it, at most PATIENCE."""
+        with self._lock:
+            ticket = next(self._tickets)
+            self._coming.add(ticket)
+        try:
+            yield ticket
+        finally:
+            self._come(ticket)
+
+    def _come(self, ticket: int | None) -> None:
+        if ticket in self._coming:
+            with self._lock:
+                self._coming.discard(ticket)
+                self._lock.notify_all()
+
+    def save(self, brought: Brought, ticket: int | None = None) -> bool:
         """Whether it is saved; raises what the database does, and SessionChanged."""
         with self._lock:
             self._waiting.append(brought)
             is_first, self._is_saving = not self._is_saving, True
+        self._come(ticket)
         if not is_first:
             brought.turn.wait()
         if not brought.is_done:
@@ -72,6 +96,8 @@ class GroupCommit:
 
     def _save_waiting(self) -> None:
         with self._lock:
+            now = next(self._tickets)
+            self._lock.wait_for(lambda: min(self._coming, default=now) >= now, PATIENCE)
             some, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
             saved = _save(some)

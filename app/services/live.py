@@ -259,4 +259,4 @@ class _Reader:
             return []
         query = self._caller.rows(Record, Record, User).join(User, User.id == Record.student_id)
         rows = db.session.execute(query.where(Record.id.in_(ids)).order_by(Record.changed_at, Record.id))
-        return [RecordView(record, student, session) for record, student in rows]
+        return [RecordView(record, student, session, is_for_staff=True) for record, student in rows]

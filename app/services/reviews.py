@@ -15,7 +15,7 @@ from app.extensions import db
 from app.models import Attempt, Class, Record, Session, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
-from app.services.errors import NothingToReview
+from app.services.errors import NothingToReview, OwnRecord
 from app.services.marks import change
 from app.services.paging import Page, Paging, paginate
 from app.services.records import RecordView
@@ -54,7 +54,7 @@ def pending(
     attempts = _attempts(caller, [record.id for record, *_ in page.items])
     return page.of(
         [
-            Review(record, student, session, class_name, attempts[record.id])
+            Review(record, student, session, class_name, attempts[record.id], is_for_staff=True)
             for record, student, session, class_name in page.items
         ]
     )
@@ -82,12 +82,15 @@ def review(caller: Caller, record_id: uuid.UUID, accept: bool, reason: str | Non
 
     Raises:
         NotFound, NotYourClass, NotYourSession: as `managed_session`.
+        OwnRecord: it is the caller's.
         NothingToReview: the person has not checked in.
     """
     audit.because(reason)
     session = managed_session(caller, caller.get(Record, record_id).session_id)
     locked = caller.rows(Record).where(Record.id == record_id).with_for_update()
     record: Record = db.session.scalars(locked.execution_options(populate_existing=True)).one()
+    if record.student_id == caller.user_id:
+        raise OwnRecord
     if record.checked_in_at is None:
         raise NothingToReview
     status = record.status
@@ -100,4 +103,4 @@ def review(caller: Caller, record_id: uuid.UUID, accept: bool, reason: str | Non
     record.verification = Verification.VERIFIED if accept else Verification.REJECTED
     record.reviewed_at, record.reviewed_by_id, record.review_reason = clock.now(), caller.user_id, reason
     db.session.flush()
-    return RecordView(record, caller.get(User, record.student_id), session)
+    return RecordView(record, caller.get(User, record.student_id), session, is_for_staff=True)

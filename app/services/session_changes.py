@@ -120,7 +120,7 @@ def _change_following(caller: Caller, session: Session, timetable: Timetable, va
         setattr(new, name, getattr(session, name))
     if TIMES & values.keys():
         begins, ends = (_local(moment, new.time_zone) for moment in (session.starts_at, session.ends_at))
-        if begins.date() != day or ends - begins > timedelta(days=1):
+        if begins.date() != day or not timedelta(0) < ends - begins <= timedelta(days=1):
             raise TimetableRefused(
                 "Those that follow can begin at another time of their day only: change the timetable"
             )

@@ -405,6 +405,14 @@ def test_the_organisation_says_how_old_a_position_may_be(room: Classroom, decide
     assert (answer.json["code"], answer.json["age"], answer.json["max_age"]) == ("location_old", 31, 30)
 
 
+def signs(cast: Cast, answer: Any) -> list[str]:
+    """Those that were found in what was tried last, of which the answer says nothing."""
+    assert (answer.status_code, answer.json["flags"]) == (201, []), answer.text
+    with cast.app.app_context():
+        attempts = db.session.scalars(select(Attempt).order_by(Attempt.id.desc()))
+        return list(attempts.first().flags)  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("phone", "flags"),
     [
@@ -418,32 +426,32 @@ def test_a_sign_of_fraud_asks_for_a_look_and_refuses_nobody(
 ) -> None:
     answer = check_in(room.students["Ada"], at_lisbon(room), **LISBON, **phone)
     assert answer.status_code == 201, answer.text
-    assert (answer.json["verification_status"], answer.json["flags"]) == ("pending", flags)
+    assert (answer.json["verification_status"], signs(cast, answer)) == ("pending", flags)
     assert kept(cast)[0].flags == flags
 
 
-def test_one_phone_for_two_people_is_a_sign_for_half_a_day(room: Classroom, at: Any) -> None:
+def test_one_phone_for_two_people_is_a_sign_for_half_a_day(room: Classroom, cast: Cast, at: Any) -> None:
     room.join("Grace")
     session, phone = at_lisbon(room), LISBON | {"device_id": "b7f1"}
-    assert check_in(room.students["Ada"], session, **phone).json["flags"] == []
-    assert check_in(room.students["Grace"], session, **phone).json["flags"] == ["shared_device"]
+    assert signs(cast, check_in(room.students["Ada"], session, **phone)) == []
+    assert signs(cast, check_in(room.students["Grace"], session, **phone)) == ["shared_device"]
     evening = at_lisbon(room, start_time="2026-03-12T21:01:00Z", end_time="2026-03-12T22:00:00Z")
     at(12 * 60 + 1)
-    assert check_in(room.students["Grace"], evening, **phone).json["flags"] == []
-    assert check_in(room.students["Ada"], evening, **phone).json["flags"] == ["shared_device"]
+    assert signs(cast, check_in(room.students["Grace"], evening, **phone)) == []
+    assert signs(cast, check_in(room.students["Ada"], evening, **phone)) == ["shared_device"]
 
 
-def test_who_was_far_away_a_moment_ago_is_looked_at(room: Classroom, at: Any) -> None:
+def test_who_was_far_away_a_moment_ago_is_looked_at(room: Classroom, cast: Cast, at: Any) -> None:
     ada = room.students["Ada"]
     there, here = at_lisbon(room, location_lat=41.1579, location_lon=-8.6291), at_lisbon(room)
-    assert check_in(ada, there, lat=41.1579, lon=-8.6291).json["flags"] == []
+    assert signs(cast, check_in(ada, there, lat=41.1579, lon=-8.6291)) == []
     at(5)
-    assert check_in(ada, here).json["flags"] == ["impossible_travel"]
+    assert signs(cast, check_in(ada, here)) == ["impossible_travel"]
 
 
-def test_the_same_spot_to_the_last_digit_is_looked_at_the_fourth_time(room: Classroom) -> None:
+def test_the_same_spot_to_the_last_digit_is_looked_at_the_fourth_time(room: Classroom, cast: Cast) -> None:
     flags = [
-        check_in(room.students["Ada"], at_lisbon(room), lat=38.7223011, lon=-9.1393022).json["flags"] for _ in range(4)
+        signs(cast, check_in(room.students["Ada"], at_lisbon(room), lat=38.7223011, lon=-9.1393022)) for _ in range(4)
     ]
     assert flags == [[], [], [], ["repeated_position"]]
 
@@ -587,9 +595,7 @@ def said(cast: Cast, call: Any) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("others", [10, 1000])
-def test_a_check_in_takes_six_statements_however_many_have_checked_in(
-    room: Classroom, cast: Cast, others: int
-) -> None:
+def test_a_check_in_takes_six_statements_however_many_have_checked_in(room: Classroom, cast: Cast, others: int) -> None:
     ada, session = room.students["Ada"], at_lisbon(room)
     own = {"organisation_id": ada.organisation_id, "created_at": NINE}
     people = [uuid.uuid4() for _ in range(others)]

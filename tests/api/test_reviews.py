@@ -171,8 +171,20 @@ def test_who_checks_in_over_the_offices_mark_is_looked_at_all_the_same(room: Cla
     session, ada = at_lisbon(room), room.students["Ada"]
     marks = {"marks": [{"student_id": str(ada.id), "status": "excused"}]}
     assert cast.person(Role.ADMIN).post(f"/api/attendance/session/{session}/marks", marks).status_code == 200
-    shown = doubtful(room, session)
-    assert (shown["status"], shown["flags"]) == ("excused", ["mocked_location"])
+    assert doubtful(room, session)["status"] == "excused"
+    (shown,) = room.teacher.get("/attendance/reviews").json["items"]
+    assert shown["flags"] == ["mocked_location"]
+
+
+def test_nobody_decides_on_their_own_check_in(room: Classroom) -> None:
+    session = lecture(room.teacher)
+    record = check_in(room.teacher, session, **LISBON, is_mocked=True).json["id"]
+    for path, body in (
+        (f"/attendance/reviews/{record}", {"accept": True}),
+        (f"/attendance/session/{session}/force-check-in", {"student_id": str(room.teacher.id), "reason": "Here"}),
+    ):
+        answer = room.teacher.post(path, body)
+        assert (answer.status_code, answer.json["code"]) == (403, "own_record")
 
 
 def test_only_who_manages_the_session_reviews_it_and_only_check_ins(room: Classroom, cast: Cast) -> None:
@@ -198,7 +210,7 @@ def test_a_doubtful_check_out_is_looked_at_too(room: Classroom) -> None:
     session, ada = at_lisbon(room), room.students["Ada"]
     record = check_in(ada, session).json["id"]
     out = ada.post("/attendance/check-out", {"record_id": record, "is_mocked": True} | LISBON).json
-    assert (out["verification_status"], out["flags"]) == ("pending", ["mocked_location"])
+    assert (out["verification_status"], out["flags"]) == ("pending", [])
     (item,) = room.teacher.get("/attendance/reviews").json["items"]
     assert [(attempt["kind"], attempt["flags"]) for attempt in item["attempts"]] == [
         ("in", []),

@@ -254,8 +254,11 @@ def test_a_session_without_times_gets_both_or_none(room: Classroom) -> None:
     assert (timed["session_date"], timed["status"]) == ("2026-03-05", "scheduled")
 
 
-def test_a_closed_or_cancelled_session_keeps_its_times_and_not_its_name(room: Classroom) -> None:
+def test_a_closed_or_cancelled_session_keeps_its_times_and_not_its_name(room: Classroom, at: Any) -> None:
     closed, cancelled = (lesson(room.teacher, class_id=room.id) for _ in "ab")
+    early = room.teacher.post(f"/attendance/session/{closed['id']}/close", {})
+    assert (early.status_code, early.json["code"]) == (409, "session_not_begun")
+    at(0)
     room.teacher.post(f"/attendance/session/{closed['id']}/close", {})
     cancel(room.teacher, cancelled)
     for session, code in ((closed, "session_closed"), (cancelled, "session_cancelled")):

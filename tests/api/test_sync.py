@@ -122,7 +122,7 @@ def test_a_check_out_that_waits_for_its_check_in_is_no_less_looked_at(room: Clas
     assert told(sync(ada, 50, captured(session, 5))) == [("review", None)]
     assert told(sync(ada, 50, elsewhere, doubtful)) == [("refused", "not_checked_in"), ("review", None)]
     assert kept(ada) == [("present", "offline", "09:05", "09:40")]
-    (record,) = ada.get("/attendance/my-history").json["items"]
+    (record,) = room.teacher.get(f"/attendance/user/{ada.id}/history").json["items"]
     assert (record["verification_status"], record["flags"]) == ("pending", ["mocked_location"])
 
 
@@ -219,7 +219,7 @@ def test_a_check_out_that_comes_after_the_close_replaces_the_forgotten_one(room:
     at(80)
     room.teacher.post(f"/attendance/session/{session}/close", {})
     assert told(sync(ada, 80, captured(session, 40, "check_out"))) == [("review", None)]
-    (record,) = ada.get("/attendance/my-history").json["items"]
+    (record,) = room.teacher.get(f"/attendance/user/{ada.id}/history").json["items"]
     assert (record["minutes"], record["forgot_to_check_out"], record["flags"]) == (40, False, ["sent_late"])
 
 
