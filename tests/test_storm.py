@@ -16,7 +16,8 @@ from tests.crowd import Crowd, at_once, crowd, serving, until_killed
 from tests.databases import database, listening
 
 PEOPLE = 300
-KILLS = 10
+KILLS = {"sqlite": 10}
+"""Elsewhere four: starting the server anew takes long."""
 BEFORE_IT_DIES = 15
 """So many are answered, of twice as many who ask."""
 
@@ -34,12 +35,12 @@ def test_three_hundred_people_check_in_at_once_each_three_times(kind: str, tmp_p
 
 
 @pytest.mark.parametrize("kind", listening())
-def test_who_was_told_that_they_are_checked_in_is_so_after_ten_deaths(kind: str, tmp_path: Path) -> None:
+def test_who_was_told_that_they_are_checked_in_is_so_however_often_the_server_dies(kind: str, tmp_path: Path) -> None:
     with database(kind, tmp_path, "rollcall_deaths") as url:
         everybody = crowd(tmp_path, url, PEOPLE)
         told = set[int]()
         unsure = list(range(PEOPLE))
-        for _ in range(KILLS):
+        for _ in range(kills := KILLS.get(kind, 4)):
             with serving(tmp_path, everybody.environment | {"WEB_WORKERS": "2"}) as program:
                 some = unsure[: 2 * BEFORE_IT_DIES]
                 answers = until_killed(program, [everybody.check_in(person) for person in some], BEFORE_IT_DIES)
@@ -49,7 +50,7 @@ def test_who_was_told_that_they_are_checked_in_is_so_after_ten_deaths(kind: str,
             told |= {person for person, status in of.items() if status == 201}
             unsure = [person for person in unsure if of.get(person) is None]
             assert {everybody.ids[person] for person in told} <= set(checked_in(everybody))
-        assert len(told) > KILLS
+        assert len(told) > kills
         with serving(tmp_path, everybody.environment) as program:
             assert set(at_once(program.address, [everybody.check_in(person) for person in unsure])) <= {201, 409}
         assert checked_in(everybody) == Counter(everybody.ids)

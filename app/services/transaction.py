@@ -71,8 +71,8 @@ def reading() -> Connection:
     On PostgreSQL each statement is by itself, which they are in READ COMMITTED anyway: to begin and to roll back is
     saved. SQLite's statements see one state of the database.
     """
-    is_postgresql = _dialect().name == "postgresql"
-    return db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"} if is_postgresql else None)
+    by_itself = _dialect().name == "postgresql" and not db.session().in_transaction()
+    return db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"} if by_itself else None)
 
 
 def _own(value: Any) -> Any:
