@@ -9,11 +9,11 @@ from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, cli, logs
-from app.extensions import cors, db, engine_options, jwt, limiter, migrate
+from app.extensions import cors, db, engine_options, jwt, limiter, listen_to, migrate
 from app.faces import FacePool
 from app.services.backends import backend_for
 from app.services.changes import Hub
-from app.services.group_commit import GroupCommit
+from app.services.check_in import group_of_check_ins
 from app.services.health import version
 from app.services.schedules import SCHEDULES
 from config import Settings
@@ -40,12 +40,14 @@ def assemble(settings: Settings) -> APIFlask:
         face_pool=FacePool(settings.face_workers),
         backend=backend_for(app, settings),
         changes=Hub(settings),
-        check_ins=GroupCommit(),
+        check_ins=group_of_check_ins(),
     )
     settings.instance_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log_level)
     logs.register(app)
     db.init_app(app)
+    with app.app_context():
+        listen_to(db.engine)
     migrate.init_app(app)
     jwt.init_app(app)
     cors.init_app(app, origins=settings.cors_origins, expose_headers=EXPOSED, max_age=600)

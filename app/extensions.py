@@ -38,11 +38,13 @@ def face_pool() -> FacePool:
 def engine_options(backend: str) -> dict[str, Any]:
     """How each database is talked to; pooled connections are tried before use, so a restart is not an error."""
     options: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_timeout": 15}
+    options |= {"pool_use_lifo": True}  # those used last, which know what they are asked
     options |= {"hide_parameters": True}  # else a failed statement is logged with what it was to save
     if backend == "sqlite":
         return options | {"connect_args": {"timeout": 15}}
     options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
     if backend == "postgresql":
+        options["connect_args"] |= {"prepare_threshold": 1}  # what is asked twice is asked often
         return options
     return options | {
         "isolation_level": "READ COMMITTED",  # fewer gap locks: fewer deadlocks between those who insert at once
@@ -61,9 +63,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.create_function("lower", 1, lambda text: text and str(text).lower(), deterministic=True)
 
 
-@event.listens_for(Engine, "begin")
+def listen_to(engine: Engine) -> None:
+    """Only where it is needed: an engine that is listened to asks its listeners at every statement."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "begin", _begin)
+
+
 def _begin(connection: Connection) -> None:
     """SQLite: who is going to write takes the lock at once, so two writers wait instead of failing half-way."""
-    if connection.dialect.name == "sqlite":
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

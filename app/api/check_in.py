@@ -26,12 +26,12 @@ from app.schemas.sessions import RecordOut
 from app.services import attempts, codes, errors, offline
 from app.services import check_in as check_ins
 from app.services.attempts import AttemptView
-from app.services.check_in import CheckedIn
 from app.services.codes import SessionCode
 from app.services.force_check_in import force_check_in
 from app.services.offline import Sync
 from app.services.paging import Page
 from app.services.records import RecordView
+from app.services.seen import CheckedIn
 
 check_in = APIBlueprint("check_in", __name__, tag="Check-in")
 

@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Delete, Select, Update, Uuid, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Delete, Select, Update, Uuid, bindparam, delete, inspect, select, update
 
 from app import clock
 from app.extensions import db
@@ -86,8 +86,8 @@ class Caller:
 
     def owns(self, model: type[Any]) -> ColumnElement[bool]:
         """The condition that keeps a query to the organisation: `rows` has it for its model, a join adds its own."""
-        if not issubclass(model, Tenant):
-            raise TypeError(f"{model.__name__} belongs to no organisation")
+        if not issubclass(inspect(model).mapper.class_, Tenant):
+            raise TypeError(f"{model} belongs to no organisation")
         owned: ColumnElement[bool] = model.organisation_id == self.organisation_id
         return owned
 

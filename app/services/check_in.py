@@ -1,7 +1,7 @@
 """Checking in and out: the decision (`services.decision`), kept exactly once, with every attempt.
 
-The hottest path there is, when a whole school comes at nine o'clock. What it takes is read before the transaction, in
-two statements; the transaction is two inserts. The record is not written to the audit log: that is a chain, at whose
+The hottest path there is, when a whole school comes at nine o'clock: those who come at the same moment are read in two
+statements, decided, and saved together in three. The record is not written to the audit log: that is a chain, at whose
 end all of an organisation would queue. The attempt, which is never changed, tells as much; what anybody changes of the
 record by hand later is in the log.
 """
@@ -9,22 +9,25 @@ record by hand later is in the log.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
-from contextlib import nullcontext, suppress
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, or_
-from sqlalchemy.orm import load_only
+from flask import current_app
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Class, Record, Session, Source, Status, User, Verification
+from app.models import Attempt, Record, Session, Source, Status, Verification
 from app.services import audit
-from app.services.caller import Caller, anybody
-from app.services.decision import Window, arrival
+from app.services.audit import Actor
+from app.services.caller import Caller
+from app.services.decision import arrival
 from app.services.errors import (
     AlreadyCheckedIn,
     AlreadyCheckedOut,
@@ -34,13 +37,11 @@ from app.services.errors import (
     NotFound,
     Refusal,
 )
-from app.services.evidence import Setting, Shown, Weighed, weigh
-from app.services.group_commit import ATTEMPT_KEY, Brought, SessionChanged, State, check_ins, require_unchanged
+from app.services.evidence import Case, Shown, Weighed, weigh
+from app.services.group_commit import GroupCommit
 from app.services.organisation_settings import Evidence
-from app.services.policies import Rules, rules
-from app.services.records import RecordView
-from app.services.sessions import may_attend
-from app.services.transaction import changed, insert_missing, transaction
+from app.services.seen import CheckedIn, Seen, State, see, see_record
+from app.services.transaction import changed, filled, insert_missing, insert_new, reading, release, transaction
 
 SAID = {
     "not_enrolled": "This session is not for this person, who is not enrolled",
@@ -76,6 +77,8 @@ OWN = (Source.CHECK_IN, Source.OFFLINE)
 ARRIVED = ("checked_in_at", "checked_in_as", "distance", "verification", "flags")
 """What checking in says even where the office has decided the status."""
 SEEN_THEN = (Source.CHECK_IN, Source.MANUAL)
+RECORD_KEY = ("organisation_id", "session_id", "student_id")
+ATTEMPT_KEY = ("organisation_id", "user_id", "client_id")
 LOOKS = 5
 """So often a session may change while somebody checks in to it, before they are told to come again."""
 
@@ -99,57 +102,38 @@ class When:
         return Source.OFFLINE if self.is_offline else Source.CHECK_IN
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedIn(RecordView):
-    class_name: str | None
-
-
 Outcome = tuple[Refusal | None, CheckedIn | None]
 """What was refused, or else what there is now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """All that is known of a session for one person. record: theirs in it."""
-
-    session: Session
-    record: Record | None
-    class_name: str | None
-    class_policy: dict[str, Any] | None
-    first_name: str
-    last_name: str
-    email: str | None
-    is_expected: bool
-    rules: Rules
-
-    def setting(self, when: When) -> Setting:
-        # which network a phone was in when it had none to send with is not known
-        address = None if when.is_offline else audit.actor().address
-        return Setting(self.session.id, self.rules, when.at, address)
-
-    @property
-    def state(self) -> State:
-        return self.session.cancelled_at, self.session.closed_at
-
-    def window(self) -> Window | None:
-        """None where it is marked by hand."""
-        starts_at, ends_at, decided = self.session.starts_at, self.session.ends_at, self.rules
-        return Window(starts_at, ends_at, decided.opens_before, decided.grace) if starts_at and ends_at else None
-
-    def view(self, person_id: uuid.UUID, record: Record) -> CheckedIn:
-        # never saved: it is known, and would be read again else
-        person = User(id=person_id, first_name=self.first_name, last_name=self.last_name, email=self.email)
-        return CheckedIn(record, person, self.session, self.class_name)
+class SessionChanged(Exception):
+    """It was cancelled, closed, opened again or deleted since it was looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
-    """What is tried. kind: as attempts have it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What somebody asks for, with what they show, and from where. kind: as attempts have it."""
 
-    kind: str
-    seen: Seen
+    kind: Literal["in", "out"]
+    caller: Caller
     shown: Shown
     when: When
+    actor: Actor = field(default_factory=audit.actor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tried:
+    """One try as it was decided. record: what a check-in makes, where there was none before."""
+
+    asked: Asked
+    seen: Seen
+    weighed: Weighed
+    refusal: Refusal | None
+    record: dict[str, Any] | None = None
+
+    @property
+    def attempt(self) -> dict[str, Any]:
+        return _attempt(self, self.refusal.code if self.refusal else None)
 
 
 def check_in(caller: Caller, session_id: uuid.UUID, shown: Shown) -> CheckedIn:
@@ -169,7 +153,7 @@ def check_out(caller: Caller, record_id: uuid.UUID, shown: Shown) -> CheckedIn:
 
     Raises as `check_in`, and NotCheckedIn or AlreadyCheckedOut.
     """
-    return _answer(*try_check_out(caller, shown, When(), record_id=record_id))
+    return _answer(*try_check_out(caller, shown, When(), see_record(caller, caller.user_id, record_id)))
 
 
 def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
@@ -180,91 +164,132 @@ def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
 
 def try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When) -> Outcome:
     """As `check_in`, at a moment; what is refused is returned, not raised."""
+    asked = Asked("in", caller, shown, when)
     for _ in range(LOOKS):
-        with suppress(SessionChanged), nullcontext() if shown.picture else check_ins().coming() as ticket:
-            return _try_check_in(caller, session_id, shown, when, ticket)
+        with suppress(SessionChanged):
+            if shown.picture or when.is_offline:  # a picture takes long, and those who come together come now
+                ((tried, is_saved),) = _check_in_all([(asked, session_id)])
+            else:
+                release()
+                tried, is_saved = check_ins().do((asked, session_id))
+            return _outcome(tried, is_saved=is_saved)
     return ChangedMeanwhile(), None
 
 
-def _try_check_in(caller: Caller, session_id: uuid.UUID, shown: Shown, when: When, ticket: int | None) -> Outcome:
-    """Raises SessionChanged when the session was closed, cancelled or deleted since it was looked at."""
-    try:
-        seen = see(caller, caller.user_id, session_id=session_id)
-        arrived, setting = _arrival(seen, when), seen.setting(when)
-        requires = setting.rules.requires if isinstance(arrived, Status) else frozenset()
-        weighed = _flagged(weigh(caller, setting, requires, shown, arrived), seen, when, SEEN_THEN)
-    except Refusal as refusal:
-        return refusal, None
-    tried = Try("in", seen, shown, when)
-    if weighed.decision.refused:
-        return _refuse(caller, tried, weighed, ticket)
-    values = _arrived(caller, tried, weighed)
-    if seen.record is None:
-        record = Record(**values)
-        if check_ins().save(Brought(values, _attempt(caller, tried, weighed, None), seen.state), ticket):
-            return None, seen.view(caller.user_id, record)
-    return _check_in_over_a_mark(caller, tried, weighed, values)
+def _outcome(tried: Tried | None, *, is_saved: bool) -> Outcome:
+    if tried is None:
+        return NotFound("There is no session with this id"), None
+    if tried.refusal:
+        return tried.refusal, None
+    if is_saved and tried.record:
+        return None, tried.seen.view(cast(Record, SimpleNamespace(**UNSAID | tried.record)))
+    return _check_in_over_a_mark(tried)
 
 
-def try_check_out(caller: Caller, shown: Shown, when: When, **which: uuid.UUID) -> Outcome:
-    """As `check_out`, at a moment; what is refused is returned, not raised. which: as `see` has it."""
-    try:
-        seen = see(caller, caller.user_id, **which)
-    except NotFound as unknown:
-        return unknown, None
-    left, setting = _departure(seen, when), seen.setting(when)
-    requires = setting.rules.requires & {Evidence.LOCATION, Evidence.NETWORK}
-    weighed = _flagged(weigh(caller, setting, requires, shown, left), seen, when, ())
-    tried = Try("out", seen, shown, when)
-    return _refuse(caller, tried, weighed) if weighed.decision.refused else _check_out(caller, tried, weighed)
+def check_ins() -> GroupCommit[tuple[Asked, uuid.UUID], tuple[Tried | None, bool]]:
+    """Those of this process that come together."""
+    return cast("GroupCommit[Any, Any]", current_app.extensions["check_ins"])
 
 
-def see(
-    caller: Caller, person_id: uuid.UUID, *, session_id: uuid.UUID | None = None, record_id: uuid.UUID | None = None
-) -> Seen:
-    """A session, or that of the person's record, with what concerns one person of the organisation: one statement.
+def group_of_check_ins() -> GroupCommit[tuple[Asked, uuid.UUID], tuple[Tried | None, bool]]:
+    return GroupCommit(_check_in_all)
+
+
+def _check_in_all(some: Sequence[tuple[Asked, uuid.UUID]]) -> list[tuple[Tried | None, bool]]:
+    """What came of each, None where there is no such session; and whether it is kept. Not kept is what finds a record.
 
     Raises:
-        NotFound: there is no such session, or record.
+        SessionChanged: one of the sessions was closed, cancelled or deleted since it was looked at.
+        FacesBusy
     """
-    of = {"organisation_id": caller.organisation_id, "person_id": person_id}
-    if record_id is not None:
-        found = db.session.execute(_OF_RECORD, of | {"record_id": record_id}).one_or_none()
-    else:
-        found = db.session.execute(_OF_SESSION, of | {"session_id": session_id}).one_or_none()
-    if found is None:
-        raise NotFound(f"There is no {'record' if record_id else 'session'} with this id")
-    decided = rules(caller.settings, found.policy or {}, found.Session.policy)
-    return Seen(*found, decided)  # type: ignore[call-arg]
+    reading()
+    seen = _see_all(some)
+    tried = iter(_decide([(asked, seen[asked]) for asked, _ in some if asked in seen]))
+    outcome = [next(tried) if asked in seen else None for asked, _ in some]
+    complete = [one for one in outcome if one and (one.refusal or one.record)]
+    saved = _save(complete) if complete else set()
+    return [(one, one in saved) for one in outcome]
 
 
-def _put_together() -> Select[Any]:
-    """The query of `see` for any person and organisation. To put it together takes longer than to ask it."""
-    caller, person_id = anybody(), bindparam("person_id", type_=Uuid())
-    columns = (Session, Record, Class.name, Class.policy, User.first_name, User.last_name, User.email)
-    own_record = and_(caller.owns(Record), Record.session_id == Session.id, Record.student_id == person_id)
-    return (
-        caller.rows(Session, *columns, may_attend(caller, person_id))
-        .join(User, and_(caller.owns(User), User.id == person_id))
-        .outerjoin(Class, Class.id == Session.class_id)
-        .outerjoin(Record, own_record)
-    )
+def _see_all(some: Sequence[tuple[Asked, uuid.UUID]]) -> dict[Asked, Seen]:
+    seen: dict[Asked, Seen] = {}
+    for _, group in groupby(sorted(some, key=_organisation), key=_organisation):
+        theirs = [(asked, (asked.caller.user_id, session_id)) for asked, session_id in group]
+        found = see(theirs[0][0].caller, {pair for _, pair in theirs})
+        seen |= {asked: found[pair] for asked, pair in theirs if pair in found}
+    return seen
 
 
-NEEDED = (
-    load_only(
-        Session.class_id, Session.name, Session.session_date, Session.starts_at, Session.ends_at, Session.cancelled_at,
-        Session.closed_at, Session.policy, raiseload=True,
-    ),
-    load_only(
-        Record.session_id, Record.student_id, Record.source, Record.is_office, Record.verification, Record.flags,
-        Record.checked_in_at, Record.checked_out_at, Record.forgot_to_check_out, Record.reviewed_at, raiseload=True,
-    ),
-)  # fmt: skip
-"""Each column costs. Who checks out is answered with all of their record."""
-_SEEN = _put_together()
-_OF_SESSION = _SEEN.where(Session.id == bindparam("session_id")).options(*NEEDED)
-_OF_RECORD = _SEEN.where(Record.id == bindparam("record_id")).options(NEEDED[0])
+def _organisation(one: tuple[Asked, uuid.UUID]) -> uuid.UUID:
+    return one[0].caller.organisation_id
+
+
+def _decide(some: Sequence[tuple[Asked, Seen]]) -> list[Tried]:
+    weighed = weigh([_case(asked, seen) for asked, seen in some])
+    return [_decided(asked, seen, how) for (asked, seen), how in zip(some, weighed, strict=True)]
+
+
+def _case(asked: Asked, seen: Seen) -> Case:
+    arrived = _arrival(seen, asked.when) if asked.kind == "in" else _departure(seen, asked.when)
+    requires = seen.rules.requires if isinstance(arrived, Status) or asked.kind == "out" else frozenset()
+    if asked.kind == "out":
+        requires &= {Evidence.LOCATION, Evidence.NETWORK}
+    # which network a phone was in when it had none to send with is not known
+    address = None if asked.when.is_offline else asked.actor.address
+    return Case(asked.caller, seen.session.id, seen.rules, requires, asked.shown, asked.when.at, arrived, address)
+
+
+def _decided(asked: Asked, seen: Seen, weighed: Weighed) -> Tried:
+    how = _flagged(weighed, seen, asked.when, SEEN_THEN if asked.kind == "in" else ())
+    if how.decision.refused:
+        return Tried(asked, seen, how, _refusal(seen, how))
+    is_new = asked.kind == "in" and seen.record is None
+    return Tried(asked, seen, how, None, _arrived(asked, seen, how) if is_new else None)
+
+
+@transaction
+def _save(some: Sequence[Tried]) -> Collection[Tried | None]:
+    """Those that are saved: a check-in is not where there is a record meanwhile, nor is its attempt.
+
+    In the order of their keys, so that two servers who save the same don't lock crosswise. Raises SessionChanged.
+    """
+    require_unchanged([tried.seen for tried in some])
+    made = [tried.record for tried in some if tried.record]
+    new: set[uuid.UUID] = set()
+    if made:
+        new = insert_new(Record, sorted(made, key=lambda row: (row["session_id"], row["student_id"])), RECORD_KEY)
+    saved = {tried for tried in some if tried.record is None or tried.record["id"] in new}
+    insert_new(Attempt, [tried.attempt for tried in some if tried in saved], ATTEMPT_KEY)
+    return saved
+
+
+_STATES = (
+    select(Session.id, Session.cancelled_at, Session.closed_at)
+    .where(Session.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Session.id)
+    .with_for_update(read=True)
+)
+
+
+def require_unchanged(some: Sequence[Seen]) -> None:
+    """Within a transaction, until whose end these sessions stay as they are: who closes one waits for those who came.
+
+    Raises SessionChanged.
+    """
+    ids = {seen.session.id for seen in some}
+    rows = db.session.connection().execute(_STATES, {"ids": filled(ids)})
+    now: dict[uuid.UUID, State] = {row.id: (row.cancelled_at, row.closed_at) for row in rows}
+    if any(now.get(seen.session.id) != seen.state for seen in some):
+        raise SessionChanged
+
+
+def try_check_out(caller: Caller, shown: Shown, when: When, seen: Seen | None) -> Outcome:
+    """As `check_out`, at a moment, from what is seen of the session and the caller; what is refused is returned, not
+    raised."""
+    if seen is None:
+        return NotFound("There is no record with this id"), None
+    (tried,) = _decide([(Asked("out", caller, shown, when), seen)])
+    return _check_out(tried)
 
 
 def _arrival(seen: Seen, when: When) -> Status | str:
@@ -326,21 +351,14 @@ def _flagged(weighed: Weighed, seen: Seen, when: When, contradicted: Collection[
     )
 
 
-def _refuse(caller: Caller, tried: Try, weighed: Weighed, ticket: int | None = None) -> Outcome:
-    seen = tried.seen
-    refusal = _refusal(seen, weighed)
-    check_ins().save(Brought(None, _attempt(caller, tried, weighed, refusal.code), seen.state), ticket)
-    return refusal, None
-
-
-def _arrived(caller: Caller, tried: Try, weighed: Weighed) -> dict[str, Any]:
+def _arrived(asked: Asked, seen: Seen, weighed: Weighed) -> dict[str, Any]:
     """The record that a check-in makes."""
-    now, when = clock.now(), tried.when
+    now, when, caller = clock.now(), asked.when, asked.caller
     return {
         "id": uuid7(),
         "created_at": now,
         "organisation_id": caller.organisation_id,
-        "session_id": tried.seen.session.id,
+        "session_id": seen.session.id,
         "student_id": caller.user_id,
         "status": weighed.decision.status,
         "source": when.source,
@@ -357,22 +375,25 @@ def _arrived(caller: Caller, tried: Try, weighed: Weighed) -> dict[str, Any]:
     }
 
 
+UNSAID: dict[str, Any] = dict.fromkeys(("code", "remarks", "review_reason", "checked_out_at"))
+"""What a new check-in does not say. To make a Record of it that is never saved takes as long as to render it."""
 MADE_ONCE = {"id", "created_at", "organisation_id", "session_id", "student_id", "is_office", "forgot_to_check_out"}
 
 
 @transaction
-def _check_in_over_a_mark(caller: Caller, tried: Try, weighed: Weighed, values: dict[str, Any]) -> Outcome:
+def _check_in_over_a_mark(tried: Tried) -> Outcome:
     """Locks in the order of the close: first the session (by the foreign key), then the record."""
-    seen = tried.seen
-    require_unchanged([(seen.session.id, seen.state)])
+    caller, seen = tried.asked.caller, tried.seen
+    require_unchanged([seen])
+    values = tried.record or _arrived(tried.asked, seen, tried.weighed)
     values = {name: value for name, value in values.items() if name not in MADE_ONCE}
-    record = _over_a_mark(caller, seen.session, values, tried.when)
+    record = _over_a_mark(caller, seen.session, values, tried.asked.when)
     if record is None:
         refusal = AlreadyCheckedIn(**_record_id(_own_record(caller, seen.session.id)))
-        _keep(caller, tried, weighed, refusal.code)
+        _keep(tried, refusal.code)
         return refusal, None
-    _keep(caller, tried, weighed, None)
-    return None, seen.view(caller.user_id, record)
+    _keep(tried, None)
+    return None, seen.view(record)
 
 
 def _over_a_mark(caller: Caller, session: Session, values: dict[str, Any], when: When) -> Record | None:
@@ -398,27 +419,28 @@ def _own_record(caller: Caller, session_id: uuid.UUID) -> Record | None:
 
 
 @transaction
-def _check_out(caller: Caller, tried: Try, weighed: Weighed) -> Outcome:
+def _check_out(tried: Tried) -> Outcome:
     """As little in the audit log as checking in, and for the same reason. What is doubtful about it has the record
     reviewed."""
-    seen = tried.seen
-    record = seen.record
-    assert record is not None  # noqa: S101 - else it was refused
-    values: dict[str, Any] = {"checked_out_at": tried.when.at, "forgot_to_check_out": False}
+    caller, when, weighed, record = tried.asked.caller, tried.asked.when, tried.weighed, tried.seen.record
+    if tried.refusal or record is None:
+        _keep(tried, tried.refusal.code if tried.refusal else NotCheckedIn.code)
+        return tried.refusal, None
+    values: dict[str, Any] = {"checked_out_at": when.at, "forgot_to_check_out": False}
     values["flags"] = sorted({*record.flags, *weighed.flags})
     if weighed.verification == Verification.PENDING and record.verification == Verification.VERIFIED:
         values["verification"] = Verification.PENDING
     still_in: ColumnElement[bool] = Record.checked_out_at.is_(None)
-    if tried.when.is_offline:
-        still_in = or_(still_in, Record.forgot_to_check_out, Record.checked_out_at > tried.when.at)
+    if when.is_offline:
+        still_in = or_(still_in, Record.forgot_to_check_out, Record.checked_out_at > when.at)
     out = caller.change(Record).where(Record.id == record.id, still_in).values(values)
     if not changed(out.execution_options(audited=False, synchronize_session=False)):
-        _keep(caller, tried, weighed, AlreadyCheckedOut.code)
+        _keep(tried, AlreadyCheckedOut.code)
         return AlreadyCheckedOut(), None
-    _keep(caller, tried, weighed, None)
-    for name, value in values.items():  # it is read no more: `see` was of another transaction
+    _keep(tried, None)
+    for name, value in values.items():  # it is read no more: `see_record` was of another transaction
         setattr(record, name, value)
-    return None, seen.view(caller.user_id, record)
+    return None, tried.seen.view(record)
 
 
 def _refusal(seen: Seen, weighed: Weighed) -> Refusal:
@@ -442,29 +464,29 @@ def _record_id(record: Record | None) -> dict[str, Any]:
     return {"record_id": str(record.id)} if record else {}
 
 
-def _keep(caller: Caller, tried: Try, weighed: Weighed, refused: str | None) -> None:
-    insert_missing(Attempt, [_attempt(caller, tried, weighed, refused)], ATTEMPT_KEY)
+def _keep(tried: Tried, refused: str | None) -> None:
+    insert_missing(Attempt, [_attempt(tried, refused)], ATTEMPT_KEY)
 
 
-def _attempt(caller: Caller, tried: Try, weighed: Weighed, refused: str | None) -> dict[str, Any]:
-    actor, shown, when = audit.actor(), tried.shown, tried.when
-    fix = shown.fix if shown.fix and shown.fix.is_on_earth else None
+def _attempt(tried: Tried, refused: str | None) -> dict[str, Any]:
+    asked, weighed = tried.asked, tried.weighed
+    fix = asked.shown.fix if asked.shown.fix and asked.shown.fix.is_on_earth else None
     return {
         "id": uuid7(),
         "created_at": clock.now(),
-        "organisation_id": caller.organisation_id,
+        "organisation_id": asked.caller.organisation_id,
         "session_id": tried.seen.session.id,
-        "user_id": caller.user_id,
-        "kind": tried.kind,
+        "user_id": asked.caller.user_id,
+        "kind": asked.kind,
         "refused": refused,
         "evidence": weighed.evidence,
         "flags": list(weighed.flags),
         "latitude": fix and fix.latitude,
         "longitude": fix and fix.longitude,
         "accuracy": fix and fix.accuracy,
-        "address": actor.address,
-        "device": actor.device,
-        "device_id": shown.device_hash,
-        "client_id": when.client_id,
-        "captured_at": when.at if when.is_offline else None,
+        "address": asked.actor.address,
+        "device": asked.actor.device,
+        "device_id": asked.shown.device_hash,
+        "client_id": asked.when.client_id,
+        "captured_at": asked.when.at if asked.when.is_offline else None,
     }

@@ -15,7 +15,7 @@ from app.services import codes
 from app.services.caller import Caller
 from app.services.decision import Decision, Piece, decide, network
 from app.services.face_check import face, own_templates
-from app.services.fraud import history, signs
+from app.services.fraud import Asking, History, history, signs
 from app.services.geofence import Fix, location
 from app.services.organisation_settings import Evidence
 from app.services.policies import Rules
@@ -41,14 +41,26 @@ class Shown:
         return hashlib.sha256(self.device_id.encode()).hexdigest() if self.device_id else None
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A session and its rules, at a moment. address: from where it is sent; None: not known, which proves nothing."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """What is to be weighed: what somebody shows for a session with its rules, at a moment.
 
+    requires: the evidence that decides. arrived: as `decide` has it. address: from where it is sent; None: not known,
+    which proves nothing.
+    """
+
+    caller: Caller
     session_id: uuid.UUID
     rules: Rules
+    requires: Collection[str]
+    shown: Shown
     at: datetime
+    arrived: Status | str
     address: str | None
+
+    @property
+    def asking(self) -> Asking:
+        return Asking(self.caller.organisation_id, self.caller.user_id, self.at, self.shown.device_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +84,47 @@ class Weighed:
         return Verification.PENDING if self.flags else self.decision.verification
 
 
-def weigh(caller: Caller, setting: Setting, requires: Collection[str], shown: Shown, arrived: Status | str) -> Weighed:
-    """What was shown, piece by piece: what is required, and where somebody is even if that does not matter.
+def weigh(cases: Sequence[Case]) -> list[Weighed]:
+    """Each case, piece by piece: what is required, and where somebody is even if that does not matter.
 
-    arrived: as `decide` has it. A picture is read last, and takes long: not within a transaction.
+    A picture is read last, and takes long: not within a transaction.
 
     Raises:
         FacesBusy: too many pictures are waiting.
     """
-    decided, geofence, at = setting.rules, caller.settings.geofence, setting.at
-    fix = shown.fix if shown.fix and shown.fix.is_on_earth else None
+    weighed = [(case, _pieces(case)) for case in cases]
+    hopeful = [case.asking for case, pieces in weighed if _is_hopeful(case, pieces)]
+    before = history(hopeful)
+    return [_weighed(case, pieces, before.get(case.asking, History())) for case, pieces in weighed]
+
+
+def _pieces(case: Case) -> dict[str, Piece]:
+    """All but the face."""
+    geofence, shown = case.caller.settings.geofence, case.shown
     pieces: dict[str, Piece] = {}
-    if Evidence.LOCATION in requires or (shown.fix and decided.sites):
+    if Evidence.LOCATION in case.requires or (shown.fix and case.rules.sites):
         limits = geofence.max_accuracy, geofence.max_age
-        pieces["location"] = location(decided.sites, shown.fix, *limits, at)
-    if Evidence.NETWORK in requires:
-        pieces["network"] = network(decided.networks, setting.address)
-    if Evidence.CODE in requires:
-        pieces["code"] = _code(caller, setting.session_id, shown.code, at)
-    before: dict[str, Any] = {}
-    if isinstance(arrived, Status) and not decide(arrived, pieces, pieces.keys() & requires).refused:
-        before = history(caller, at, shown.device_hash)
-    flags = signs(setting.session_id, at, fix, is_mocked=shown.is_mocked, **before)
-    if Evidence.FACE in requires:
+        pieces["location"] = location(case.rules.sites, shown.fix, *limits, case.at)
+    if Evidence.NETWORK in case.requires:
+        pieces["network"] = network(case.rules.networks, case.address)
+    if Evidence.CODE in case.requires:
+        pieces["code"] = _code(case.caller, case.session_id, shown.code, case.at)
+    return pieces
+
+
+def _is_hopeful(case: Case, pieces: dict[str, Piece]) -> bool:
+    return isinstance(case.arrived, Status) and not decide(case.arrived, pieces, pieces.keys() & case.requires).refused
+
+
+def _weighed(case: Case, pieces: dict[str, Piece], before: History) -> Weighed:
+    shown, caller = case.shown, case.caller
+    fix = shown.fix if shown.fix and shown.fix.is_on_earth else None
+    flags = signs(case.session_id, case.at, fix, before, is_mocked=shown.is_mocked)
+    if Evidence.FACE in case.requires:
         templates = own_templates(caller) if shown.picture else None
         release()
         pieces["face"] = face(caller, shown.picture, templates)
-    return Weighed(decide(arrived, pieces, requires), pieces, flags)
+    return Weighed(decide(case.arrived, pieces, case.requires), pieces, flags)
 
 
 def _code(caller: Caller, session_id: uuid.UUID, text: str | None, at: datetime) -> Piece:

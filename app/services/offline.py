@@ -23,6 +23,7 @@ from app.services.errors import AlreadyCheckedIn, AlreadyCheckedOut, NotCheckedI
 from app.services.evidence import Shown
 from app.services.organisation_settings import Evidence
 from app.services.policies import rules
+from app.services.seen import see
 from app.services.transaction import transaction
 
 SKEWED = timedelta(minutes=2)
@@ -117,7 +118,8 @@ def _take(caller: Caller, item: Captured, skew: timedelta, now: datetime) -> Non
     if item.kind == "check_in":
         try_check_in(caller, item.session_id, shown, when)
     else:
-        try_check_out(caller, shown, when, session_id=item.session_id)
+        own = caller.user_id, item.session_id
+        try_check_out(caller, shown, when, see(caller, [own]).get(own))
 
 
 @transaction

@@ -164,7 +164,8 @@ def may_attend(caller: Caller, user_id: Any) -> ColumnElement[bool]:
     employed = caller.rows(User, User.id).where(
         User.id == user_id, User.role == Role.EMPLOYEE, User.department_id == Session.department_id
     )
-    return or_(_of_everybody(), *(query.correlate(Session).exists() for query in (in_class, in_subject, employed)))
+    own = (query.correlate_except(Enrolment, Class, User) for query in (in_class, in_subject, employed))
+    return or_(_of_everybody(), *(query.exists() for query in own))
 
 
 def _by_subject() -> ColumnElement[bool]:

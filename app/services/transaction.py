@@ -117,6 +117,15 @@ def some_at_once(values: Iterable[T], most: int = 10_000) -> Iterator[list[T]]:
     return (wanted[start : start + most] for start in range(0, len(wanted), most))
 
 
+def filled(values: Iterable[T]) -> list[T]:
+    """The values, the last one repeated until they are 1, 4, 16, 64, ...: a database prepares a statement anew for each
+    number of them."""
+    some, length = list(values), 1
+    while length < len(some):
+        length *= 4
+    return some + some[-1:] * (length - len(some))
+
+
 def insert_missing(
     model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str], *, audited: bool = True
 ) -> None:
@@ -132,6 +141,8 @@ def insert_missing(
 
 def insert_new(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str]) -> set[uuid.UUID]:
     """As `insert_missing`, and the ids of those that are in. They are not for the audit log."""
+    if not rows:
+        return set()
     dialect, unaudited = _dialect(), {"audited": False}
     if dialect.insert_returning:
         inserted = _returning_id(dialect.name, model, tuple(unique))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.services.fraud import Earlier, signs
+from app.services.fraud import Earlier, History, signs
 from app.services.geofence import Fix
 
 NINE = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ def earlier(minutes: float, place: tuple[float, float] = LISBON, accuracy: float
 
 
 def told(fix: Fix | None, *before: Any, **more: Any) -> list[str]:
-    return signs(SESSION, NINE, fix, earlier=before, **more)
+    return signs(SESSION, NINE, fix, History(before), **more)
 
 
 @pytest.mark.parametrize(
@@ -76,5 +76,5 @@ def test_only_the_last_five_attempts_are_looked_at() -> None:
 
 def test_what_the_phone_itself_tells() -> None:
     assert told(None, is_mocked=True) == ["mocked_location"]
-    assert told(None, is_shared_device=True) == ["shared_device"]
+    assert signs(SESSION, NINE, None, History(is_shared_device=True)) == ["shared_device"]
     assert told(None, earlier(0, PORTO)) == []

@@ -1,21 +1,24 @@
-"""What is brought while another transaction is saved is saved together, and what cannot be harms nobody else."""
+"""Those who come while others are checked in are checked in together, and what cannot be harms nobody else."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import select
-from uuid_utils.compat import uuid7
+from sqlalchemy import select, update
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Record, Session, Source, Status, Verification
-from app.services import group_commit
-from app.services.group_commit import Brought, GroupCommit, SessionChanged
+from app.models import Attempt, Organisation, Record, Role, Session
+from app.services import check_in, sign_in
+from app.services.check_in import Asked, When, group_of_check_ins
+from app.services.evidence import Shown
+from app.services.group_commit import GroupCommit
 from tests.conftest import Cast
 from tests.factories import make, make_user
 from tests.statements import counted
@@ -23,56 +26,42 @@ from tests.statements import counted
 PEOPLE = 12
 
 
-@pytest.fixture
-def session(cast: Cast) -> dict[str, uuid.UUID]:
-    """Its id and its organisation's."""
+def make_session(cast: Cast, **values: Any) -> Session:
+    """A session of everybody, which runs now."""
+    now, everybody = clock.now(), {"class_id": None, "subject_id": None, "timetable_id": None}
+    values |= {"starts_at": now - timedelta(minutes=1), "ends_at": now + timedelta(hours=1)}
     with cast.app.app_context():
-        made = make(Session, class_id=None, subject_id=None, timetable_id=None)
-        return {"organisation_id": made.organisation_id, "session_id": made.id}
+        return make(Session, **everybody, **values)
 
 
-def brought(cast: Cast, session: dict[str, uuid.UUID], person: uuid.UUID | None = None) -> Brought:
+def asked(cast: Cast, session: Session, person: uuid.UUID | None = None, **shown: Any) -> tuple[Asked, uuid.UUID]:
     with cast.app.app_context():
-        person = person or make_user(organisation_id=session["organisation_id"]).id
-    now = clock.now()
-    record: dict[str, Any] = {
-        "status": Status.PRESENT,
-        "source": Source.CHECK_IN,
-        "verification": Verification.VERIFIED,
-    }
-    record |= {"student_id": person, "marked_by_id": person, "marked_at": now, "created_at": now, "changed_at": now}
-    record |= {"flags": [], "is_office": False, "forgot_to_check_out": False, "id": uuid7(), **session}
-    attempt = {
-        "id": uuid7(),
-        "created_at": now,
-        "user_id": person,
-        "kind": "in",
-        "evidence": {},
-        "flags": [],
-        **session,
-    }
-    return Brought(record, attempt | {"client_id": None}, (None, None))
+        person = person or make_user(role=Role.STUDENT, organisation_id=session.organisation_id).id
+        return Asked("in", sign_in.caller_for(person, None), Shown(**shown), When()), session.id
 
 
-def together(cast: Cast, commit: GroupCommit, some: list[Brought], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The first is saved when all others have come."""
-    come, original = Event(), group_commit._save
+def together(cast: Cast, some: list[tuple[Asked, uuid.UUID]], first: tuple[Asked, uuid.UUID]) -> list[Any]:
+    """What becomes of some who all come while the first is checked in."""
+    begun, come = Event(), Event()
+    group = group_of_check_ins()
+    work = group._work
 
-    def save(batch: Any) -> Any:
+    def waiting(batch: Sequence[Any]) -> Any:
+        begun.set()
         come.wait(10)
-        return original(batch)
+        return work(batch)
 
-    def one(each: Brought) -> Any:
+    group._work = waiting
+
+    def one(each: tuple[Asked, uuid.UUID]) -> Any:
         with cast.app.app_context():
-            try:
-                return commit.save(each)
-            except SessionChanged:
-                return "refused"
+            return group.do(each)
 
-    monkeypatch.setattr(group_commit, "_save", save)
-    with ThreadPoolExecutor(len(some)) as pool:
-        answers = [pool.submit(one, each) for each in some]
-        while len(commit._waiting) < len(some) - 1:
+    with ThreadPoolExecutor(len(some) + 1) as pool:
+        answers = [pool.submit(one, first)]
+        begun.wait(10)
+        answers += [pool.submit(one, each) for each in some]
+        while len(group._waiting) < len(some):
             pass
         come.set()
         return [answer.result() for answer in answers]
@@ -83,30 +72,74 @@ def kept(cast: Cast, model: Any) -> int:
         return len(db.session.scalars(select(model)).all())
 
 
-def test_those_who_come_while_one_is_saved_share_the_next_transaction(
-    cast: Cast, session: dict[str, uuid.UUID], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    some = [brought(cast, session) for _ in range(PEOPLE)]
+def test_those_who_come_while_one_is_checked_in_are_saved_together(cast: Cast) -> None:
+    sessions = [make_session(cast), make_session(cast)]
+    some = [asked(cast, sessions[number % 2]) for number in range(PEOPLE)]
     with counted(cast.app) as said:
-        assert together(cast, GroupCommit(), some, monkeypatch) == [True] * PEOPLE
+        answers = together(cast, some[1:], some[0])
+    assert [(tried.seen.person_id, tried.seen.session.id, is_saved) for tried, is_saved in answers] == [
+        (one.caller.user_id, session_id, True) for one, session_id in some
+    ]
     assert len([statement for statement in said if statement.startswith("INSERT INTO records")]) == 2
     assert (kept(cast, Record), kept(cast, Attempt)) == (PEOPLE, PEOPLE)
 
 
-def test_of_one_person_who_comes_ten_times_one_is_saved(
-    cast: Cast, session: dict[str, uuid.UUID], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = brought(cast, session)
-    again = [brought(cast, session, first.attempt["user_id"]) for _ in range(9)]
-    assert sorted(together(cast, GroupCommit(), [first, *again], monkeypatch)) == [False] * 9 + [True]
-    assert (kept(cast, Record), kept(cast, Attempt)) == (1, 1)
+def test_of_one_person_who_comes_ten_times_one_is_saved(cast: Cast) -> None:
+    session = make_session(cast)
+    first = asked(cast, session)
+    again = [first, *(asked(cast, session, first[0].caller.user_id) for _ in range(9))]
+    _, *answers = together(cast, again, asked(cast, session))
+    assert [is_saved for _, is_saved in answers].count(True) == 1
+    assert (kept(cast, Record), kept(cast, Attempt)) == (2, 2)
 
 
-def test_what_cannot_be_saved_is_refused_alone(
-    cast: Cast, session: dict[str, uuid.UUID], monkeypatch: pytest.MonkeyPatch
+def test_who_asks_for_no_session_of_theirs_harms_nobody_else(cast: Cast) -> None:
+    session = make_session(cast)
+    good = [asked(cast, session) for _ in range(5)]
+    with cast.app.app_context():
+        elsewhere = make(Organisation)
+    foreign = make_session(cast, organisation_id=elsewhere.id)
+    outsider = (good[0][0], foreign.id)
+    answers = together(cast, [*good[1:], outsider, asked(cast, foreign)], good[0])
+    assert [tried is not None for tried, _ in answers] == [True] * 5 + [False, True]
+    assert (kept(cast, Record), kept(cast, Attempt)) == (6, 6)
+
+
+def test_two_on_one_phone_at_the_same_moment_are_flagged(cast: Cast) -> None:
+    session = make_session(cast)
+    two = [asked(cast, session, device_id="b7f1") for _ in range(2)]
+    _, *answers = together(cast, two, asked(cast, session, device_id="c2d3"))
+    assert sorted(flag for tried, _ in answers for flag in tried.weighed.flags) == ["shared_device"]
+
+
+def test_when_one_cannot_be_done_the_others_are(cast: Cast) -> None:
+    def work(batch: Sequence[int]) -> list[int]:
+        if 3 in batch:
+            raise ValueError
+        return [number * 10 for number in batch]
+
+    group = GroupCommit(work)
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(group.do, number) for number in range(6)]
+    assert [answer.exception() is None and answer.result() for answer in answers] == [0, 10, 20, False, 40, 50]
+
+
+def test_a_session_that_is_closed_between_looking_and_saving_is_looked_at_again(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = [brought(cast, session) for _ in range(5)]
-    gone = brought(cast, session | {"session_id": uuid7()})
-    answers = together(cast, GroupCommit(), [*good[:3], gone, *good[3:]], monkeypatch)
-    assert answers == [True, True, True, "refused", True, True]
-    assert (kept(cast, Record), kept(cast, Attempt)) == (5, 5)
+    session = make_session(cast)
+    (one, session_id), original = asked(cast, session), check_in._decide
+
+    def closing(some: Any) -> Any:
+        monkeypatch.setattr(check_in, "_decide", original)
+        decided = original(some)
+        with db.engine.connect().execution_options(write=True) as connection:
+            connection.execute(update(Session).values(closed_at=clock.now()))
+            connection.commit()
+        return decided
+
+    monkeypatch.setattr(check_in, "_decide", closing)
+    with cast.app.app_context():
+        refusal, _ = check_in.try_check_in(one.caller, session_id, one.shown, one.when)
+    assert refusal is not None
+    assert refusal.code == "session_closed"

@@ -27,7 +27,7 @@ WITHOUT_A_CALLER = {
     "jobs.py": {"Job", "JobPart"},  # whoever runs them runs those of all organisations, and the system's own
     # one organisation after the other
     "retention.py": {"Attempt", "FaceTemplate", "Link", "Mail", "Passage", "RepeatableCall", "SignIn"},
-    "group_commit.py": {"Session"},  # those of which several callers have brought something
+    "check_in.py": {"Session"},  # those to which several callers check in
     "closing.py": {"Session"},  # whatever is over, wherever
     "timetables.py": {"Timetable"},
     "calendar_feeds.py": {"CalendarFeed"},  # here it becomes known whose it is
