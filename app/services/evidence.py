@@ -60,7 +60,9 @@ class Case:
 
     @property
     def asking(self) -> Asking:
-        return Asking(self.caller.organisation_id, self.caller.user_id, self.at, self.shown.device_hash)
+        is_faceless = Evidence.FACE in self.requires and not self.shown.picture
+        who = self.caller.organisation_id, self.caller.user_id
+        return Asking(*who, self.at, self.shown.device_hash, is_refused=is_faceless)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,18 +85,19 @@ def _is_fine(fix: Fix) -> bool:
 
 
 class Asking(NamedTuple):
-    """Somebody who checks in or out. device_id: as attempts have it."""
+    """Somebody who checks in or out. device_id: as attempts have it. is_refused: whether that is certain already."""
 
     organisation_id: uuid.UUID
     user_id: uuid.UUID
     at: datetime
     device_id: str | None
+    is_refused: bool
 
 
 def history(askings: Collection[Asking]) -> dict[Asking, History]:
-    """The history of each, in one statement for all of one organisation; they ask at about the same time."""
+    """The history of each, in one statement for all of one organisation; they ask at about the same time, in order."""
     found = dict[Asking, History]()
-    for organisation_id, group in groupby(sorted(set(askings), key=_organisation), key=_organisation):
+    for organisation_id, group in groupby(sorted(dict.fromkeys(askings), key=_organisation), key=_organisation):
         theirs = list(group)
         now = min(asking.at for asking in theirs)
         of = {
@@ -119,7 +120,8 @@ def _history(asking: Asking, before: Sequence[Asking], rows: Sequence[Any]) -> H
     """before: who asks at the same time, and a moment earlier."""
     own = sorted((row for row in rows if row.is_own and row.user_id == asking.user_id), key=_made_at, reverse=True)
     on_it = {row.user_id for row in rows if not row.is_own and row.device_id == asking.device_id}
-    on_it |= {other.user_id for other in before if asking.device_id and other.device_id == asking.device_id}
+    if asking.device_id:
+        on_it |= {one.user_id for one in before if one.device_id == asking.device_id and not one.is_refused}
     earlier = [Earlier(row.session_id, row.latitude, row.longitude, row.accuracy, row.moment) for row in own]
     return History(earlier, bool(on_it - {asking.user_id}))
 

@@ -112,6 +112,26 @@ def test_two_on_one_phone_at_the_same_moment_are_flagged(cast: Cast) -> None:
     assert sorted(flag for tried, _ in answers for flag in tried.weighed.flags) == ["shared_device"]
 
 
+def test_whoever_comes_first_of_those_on_one_phone_is_not_flagged(cast: Cast) -> None:
+    session = make_session(cast)
+    some = [asked(cast, session, device_id="b7f1") for _ in range(PEOPLE)]
+    with cast.app.app_context():
+        flags = [list(tried.weighed.flags) for tried, _ in check_in._check_in_all(some) if tried]
+    assert flags == [[]] + [["shared_device"]] * (PEOPLE - 1)
+
+
+def test_who_is_refused_for_want_of_a_face_shares_their_phone_with_nobody(cast: Cast) -> None:
+    other = make_session(cast)
+    session = make_session(cast, organisation_id=other.organisation_id, policy={"requires": ["face"]})
+    refused, accepted = asked(cast, session, device_id="b7f1"), asked(cast, other, device_id="b7f1")
+    with cast.app.app_context():
+        (first, _), (second, is_saved) = check_in._check_in_all([refused, accepted])
+    assert first is not None
+    assert first.refusal is not None
+    assert second is not None
+    assert (list(second.weighed.flags), is_saved) == ([], True)
+
+
 def test_when_one_cannot_be_done_the_others_are(cast: Cast) -> None:
     def work(batch: Sequence[int]) -> list[int]:
         if 3 in batch:
