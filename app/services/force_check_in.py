@@ -14,7 +14,7 @@ from app.services import audit
 from app.services.caller import Caller
 from app.services.check_in import RECORD_KEY, refusal_for
 from app.services.decision import on_time
-from app.services.errors import OwnRecord
+from app.services.errors import NotFound, OwnRecord
 from app.services.marks import change, note
 from app.services.records import THERE, RecordView
 from app.services.seen import Seen, see
@@ -40,7 +40,9 @@ def force_check_in(
     audit.because(reason)
     session = managed_session(caller, session_id)
     student = caller.get(User, student_id)
-    seen = see(caller, [(student_id, session_id)])[student_id, session_id]
+    seen = see(caller, [(student_id, session_id)]).get((student_id, session_id))
+    if seen is None:  # deleted at this moment
+        raise NotFound("There is no session with this id")
     if student_id == caller.user_id:
         raise OwnRecord
     if not student.is_active or student.role == Role.PARENT:  # whom a session of everybody does not mean
