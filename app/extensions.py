@@ -52,21 +52,19 @@ def engine_options(backend: str) -> dict[str, Any]:
     }
 
 
-@event.listens_for(Engine, "connect")
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
+def listen_to(engine: Engine) -> None:
+    """Only where it is needed: an engine that is listened to asks its listeners at every statement."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # this program says BEGIN, not the driver: see _begin
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
     # its own knows only A to Z, so that nobody would find Élodie as élodie
     connection.create_function("lower", 1, lambda text: text and str(text).lower(), deterministic=True)
-
-
-def listen_to(engine: Engine) -> None:
-    """Only where it is needed: an engine that is listened to asks its listeners at every statement."""
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "begin", _begin)
 
 
 def _begin(connection: Connection) -> None:
