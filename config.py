@@ -96,6 +96,7 @@ class Settings(BaseSettings):
 
     max_request_mb: int = Field(64, ge=1)
     max_picture_mb: int = Field(10, ge=1)
+    face_detector: Literal["cnn", "hog"] = "cnn"
     face_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     face_tolerance: float = Field(0.6, gt=0, le=1)
     face_max_pictures: int = Field(7, ge=1)
@@ -133,6 +134,11 @@ class Settings(BaseSettings):
         if url.get_backend_name() in {"mysql", "mariadb"}:
             url = url.update_query_dict({"charset": "utf8mb4"})
         return url
+
+    @property
+    def faces_dir(self) -> Path:
+        """Where the built models of the face engine are kept."""
+        return self.instance_dir / "faces"
 
     @property
     def token_lifetime(self) -> timedelta:

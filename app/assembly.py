@@ -37,7 +37,7 @@ def assemble(settings: Settings) -> APIFlask:
     app.config.update(_flask_settings(settings))
     app.extensions.update(
         settings=settings,
-        face_pool=FacePool(settings.face_workers),
+        face_pool=FacePool(settings.face_workers, settings.face_detector, settings.faces_dir),
         backend=backend_for(app, settings),
         changes=Hub(settings),
         check_ins=group_of_check_ins(),

@@ -1,4 +1,5 @@
-"""The administrator's commands: `flask create-admin`, `flask demo`, `flask faces rotate-key`, `flask audit verify`."""
+"""The administrator's commands: `flask create-admin`, `flask demo`, `flask faces build`, `flask faces rotate-key`,
+`flask audit verify`."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from flask.cli import with_appcontext
 from pydantic import TypeAdapter, ValidationError
 
 from app.extensions import settings
+from app.faces import ModelBroken, build_all
 from app.models import Role
 from app.schemas.base import Email
 from app.services import audit, demo, installation, organisations, vault
@@ -73,6 +75,17 @@ def faces() -> None:
 def rotate_key() -> None:
     """Encrypt face templates and kept secrets anew, with the newest of FACE_KEYS."""
     click.echo(f"{vault.rotate_key()} face templates and secrets are encrypted with the newest key")
+
+
+@faces.command("build")
+@with_appcontext
+def build_models() -> None:
+    """Build the face engine's models, as the first start does."""
+    try:
+        build_all(settings().faces_dir)
+    except ModelBroken as broken:
+        raise click.ClickException(str(broken)) from broken
+    click.echo(f"The models are in {settings().faces_dir}")
 
 
 @click.command("demo")

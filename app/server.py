@@ -11,6 +11,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from pydantic import ValidationError
 
 from app import create_app
+from app.faces import ModelBroken, build_all
 from app.services import installation, schedules
 from config import Settings
 
@@ -75,6 +76,10 @@ def main() -> None:
         settings = Settings()
     except ValidationError as wrong:
         sys.exit("\n".join(f"{'.'.join(map(str, e['loc'])).upper()} {e['msg']}" for e in wrong.errors()))
+    try:
+        build_all(settings.faces_dir)
+    except ModelBroken as broken:
+        sys.exit(str(broken))
     with create_app(settings).app_context():
         installation.prepare()
         code = installation.setup_code() if installation.needs_admin() else None

@@ -4,10 +4,11 @@ The rest of the product knows only what is exported here.
 """
 
 from app.faces.enrolment import different_people, only_face
-from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, PictureTooLarge
+from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, ModelBroken, PictureTooLarge
 from app.faces.matching import Match, distances, match, verify
 from app.faces.pool import FacePool, Progress
 from app.faces.types import Analysis, Box, Encodings, Face
+from app.faces.weights import build_all
 
 __all__ = [
     "Analysis",
@@ -19,8 +20,10 @@ __all__ = [
     "FacesBusy",
     "FacesUnavailable",
     "Match",
+    "ModelBroken",
     "PictureTooLarge",
     "Progress",
+    "build_all",
     "different_people",
     "distances",
     "match",

@@ -1,75 +1,95 @@
-"""Pixels -> faces and their encodings, by dlib's models as face_recognition uses them."""
+"""Pixels -> faces and their encodings: dlib's networks, run by onnxruntime."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-import dlib
-import face_recognition_models as models
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.faces import weights
+from app.faces.detector import Detector, in_the_picture, resized
 from app.faces.pictures import decode
-from app.faces.types import Analysis, Box, Encodings, Face
+from app.faces.types import Analysis, Box, Boxes, Chips, Encodings, Face, Scores
 
-SEARCH_SCALE = 2.0
-"""The detector sees faces from 80 pixels on; at twice the size, from 40."""
+SMALLEST_FACE = 48
+"""Pixels. What is smaller is not searched for: of so few pixels the encoder makes little."""
+FOUND_FROM = 0.8
+"""Of the CNN detector's window: on shrunk portraits and groups it found faces from 64 of its 80 pixels on."""
+HOG_SCALE = 2.0
+"""HOG sees faces from 80 pixels on; at twice the size, from 40."""
 SEARCH_PIXELS = 12_000_000
 """No picture is searched larger than this, so that none takes longer than a 12-megapixel photo."""
 LEAST_SIDE = 40
 """Half of what the detector looks at: what is thinner than this has no room for a face, and takes very long."""
+BATCH = 32
+"""So many faces at once keep all processors busy; more of them only take memory."""
 CHIP_SIZE, CHIP_PADDING = 150, 0.25
 
-Chips = list[NDArray[np.uint8]]
+
+@dataclass(slots=True)
+class Options:
+    """folder: where built models are kept, if anywhere. threads: how many work on one picture; 0: as many as there are
+    processors."""
+
+    detector: Literal["cnn", "hog"] = "cnn"
+    folder: Path | None = None
+    threads: int = 0
+
+
+OPTIONS = Options()
+"""The process's; set before its first picture."""
 
 
 def analyse(data: bytes) -> Analysis:
-    """Everything about the faces of a picture file. Raises as `pictures.decode`."""
+    """Everything about the faces of a picture file. Raises as `pictures.decode`, and ModelBroken."""
     image = decode(data)
     height, width = image.shape[:2]
     boxes, scores = detect(image)
     chips = align(image, boxes)
     faces = [
-        Face(_clipped(box, width, height), score, encoding, sharpness(chip))
+        Face(_clipped(box, width, height), float(score), encoding, sharpness(chip))
         for box, score, chip, encoding in zip(boxes, scores, chips, encode(chips), strict=True)
     ]
     return Analysis(width, height, tuple(faces))
 
 
-def detect(image: NDArray[np.uint8]) -> tuple[list[Any], list[float]]:
-    """The faces' dlib rectangles, in the picture's own pixels (at its edges they may reach beyond it), and scores."""
+def detect(image: NDArray[np.uint8], smallest: int = SMALLEST_FACE) -> tuple[Boxes, Scores]:
+    """The faces' boxes, in the picture's own pixels, and scores; from `smallest` pixels of width on."""
     height, width = image.shape[:2]
-    scale = min(SEARCH_SCALE, (SEARCH_PIXELS / (width * height)) ** 0.5)
+    hog = OPTIONS.detector == "hog"
+    wanted = HOG_SCALE if hog else FOUND_FROM * _detector().window / smallest
+    scale = min(wanted, (SEARCH_PIXELS / (width * height)) ** 0.5)
     if min(width, height) * scale < LEAST_SIDE:
-        return [], []
-    if scale == SEARCH_SCALE:
-        boxes, scores, _ = _detector().run(image, 1)
-        return list(boxes), list(scores)
-    size = round(width * scale), round(height * scale)
-    searched = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-    boxes, scores, _ = _detector().run(searched, 0)
-    edges = [(box.left(), box.top(), box.right(), box.bottom()) for box in boxes]
-    return [dlib.rectangle(*(round(edge / scale) for edge in box)) for box in edges], list(scores)
+        return np.empty((0, 4), np.int64), np.empty(0, np.float32)
+    return _hog(image, scale) if hog else _detector().detect(image, scale)
 
 
-def align(image: NDArray[np.uint8], boxes: list[Any]) -> Chips:
-    """Each face turned upright and cut out, shape (150, 150, 3)."""
-    return [dlib.get_face_chip(image, _landmarks()(image, box), CHIP_SIZE, CHIP_PADDING) for box in boxes]
+def align(image: NDArray[np.uint8], boxes: Boxes) -> Chips:
+    """Each face turned upright and cut out, shape (n, 150, 150, 3)."""
+    import dlib  # noqa: PLC0415
+
+    shapes = [_landmarks()(image, dlib.rectangle(*box)) for box in boxes.tolist()]
+    chips = [dlib.get_face_chip(image, shape, CHIP_SIZE, CHIP_PADDING) for shape in shapes]
+    return np.stack(chips) if chips else np.empty((0, CHIP_SIZE, CHIP_SIZE, 3), np.uint8)
 
 
 def encode(chips: Chips) -> Encodings:
     """The mean of each face's encoding and its mirror image's, shape (n, 128)."""
-    mirrored = [np.ascontiguousarray(chip[:, ::-1]) for chip in chips]
-    return (describe(chips) + describe(mirrored)) / np.float32(2)
+    both = describe(np.concatenate([chips, chips[:, :, ::-1]]))
+    return (both[: len(chips)] + both[len(chips) :]) / np.float32(2)
 
 
 def describe(chips: Chips) -> Encodings:
     """dlib's encodings of aligned faces, shape (n, 128): those of face_recognition."""
-    if not chips:
-        return np.empty((0, 128), np.float32)
-    return np.asarray(_encoder().compute_face_descriptor(chips), np.float32)
+    batches = [chips[start : start + BATCH] for start in range(0, len(chips), BATCH)]
+    described = [_encoder().run(None, {"chips": batch})[0] for batch in batches]
+    return np.concatenate([np.empty((0, 128), np.float32), *described])
 
 
 def sharpness(chip: NDArray[np.uint8]) -> float:
@@ -79,21 +99,45 @@ def sharpness(chip: NDArray[np.uint8]) -> float:
     return float(laplacian.var())
 
 
-def _clipped(box: Any, width: int, height: int) -> Box:
-    left, top = max(box.left(), 0), max(box.top(), 0)
-    return Box(left, top, min(box.right() + 1, width) - left, min(box.bottom() + 1, height) - top)
+def _hog(image: NDArray[np.uint8], scale: float) -> tuple[Boxes, Scores]:
+    """HOG is half as sure of a face as the CNN detector: its scores are doubled, so that one least score fits both."""
+    boxes, scores, _ = _hog_detector().run(resized(image, scale), 0)
+    edges = np.array([(box.left(), box.top(), box.right(), box.bottom()) for box in boxes], np.int64).reshape(-1, 4)
+    return in_the_picture(edges, scale), 2 * np.array(scores, np.float32)
+
+
+def _clipped(box: NDArray[np.int64], width: int, height: int) -> Box:
+    left, top, right, bottom = box.tolist()
+    left, top = max(left, 0), max(top, 0)
+    return Box(left, top, min(right + 1, width) - left, min(bottom + 1, height) - top)
 
 
 @cache
-def _detector() -> Any:
+def _detector() -> Detector:
+    return Detector(_session(weights.DETECTOR), _session(weights.RESIZER))
+
+
+@cache
+def _encoder() -> onnxruntime.InferenceSession:
+    return _session(weights.ENCODER)
+
+
+def _session(model: weights.Model) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = OPTIONS.threads
+    return onnxruntime.InferenceSession(weights.load(model, OPTIONS.folder), options, ["CPUExecutionProvider"])
+
+
+@cache
+def _hog_detector() -> Any:
+    import dlib  # noqa: PLC0415
+
     return dlib.get_frontal_face_detector()
 
 
 @cache
 def _landmarks() -> Any:
-    return dlib.shape_predictor(models.pose_predictor_five_point_model_location())
+    import dlib  # noqa: PLC0415
+    import face_recognition_models  # noqa: PLC0415
 
-
-@cache
-def _encoder() -> Any:
-    return dlib.face_recognition_model_v1(models.face_recognition_model_location())
+    return dlib.shape_predictor(face_recognition_models.pose_predictor_five_point_model_location())

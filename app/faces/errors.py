@@ -47,3 +47,7 @@ class FacesBusy(Exception):
 
 class FacesUnavailable(Exception):
     """The processes that read pictures died twice over the same ones, or are being stopped."""
+
+
+class ModelBroken(Exception):
+    """A file that the networks are built from is not the one that it should be."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from pathlib import Path
+from typing import Literal
 
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable
 from app.faces.types import Analysis
@@ -24,8 +26,11 @@ Progress = Callable[[int, int], None]
 class FacePool:
     """Processes that analyse pictures, started when the first one comes."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, detector: Literal["cnn", "hog"] = "cnn", folder: Path | None = None) -> None:
+        """folder: where built models are kept, if anywhere."""
         self._workers = workers
+        # together the processes have as many threads as there are processors
+        self._options = (detector, folder, max((os.cpu_count() or 1) // workers, 1))
         self._lock = threading.Lock()
         self._executor: ProcessPoolExecutor | None = None
         self._waiting = 0
@@ -87,7 +92,7 @@ class FacePool:
             if self._executor is None:
                 # spawned: the server has threads, and a fork of them can hang
                 context = multiprocessing.get_context("spawn")
-                self._executor = ProcessPoolExecutor(self._workers, context, initializer=_begin)
+                self._executor = ProcessPoolExecutor(self._workers, context, initializer=_begin, initargs=self._options)
             return self._executor
 
     @staticmethod
@@ -109,8 +114,11 @@ class FacePool:
             raise FacesUnavailable from closed
 
 
-def _begin() -> None:
+def _begin(detector: Literal["cnn", "hog"], folder: Path | None, threads: int) -> None:
     """In a new process: leave Ctrl-C to the server, and die with it however it dies."""
+    from app.faces.engine import OPTIONS  # noqa: PLC0415 - the engine is for these processes only
+
+    OPTIONS.detector, OPTIONS.folder, OPTIONS.threads = detector, folder, threads
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
@@ -123,6 +131,6 @@ def _die_with_parent() -> None:
 
 
 def _analyse(picture: bytes) -> Analysis:
-    from app.faces.engine import analyse  # noqa: PLC0415 - dlib and its models are for these processes only
+    from app.faces.engine import analyse  # noqa: PLC0415 - the engine is for these processes only
 
     return analyse(picture)

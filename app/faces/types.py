@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 
 Encodings = NDArray[np.float32]
 """Shape (n, 128): a row a face. Euclidean distance tells people apart; 0.6 is the customary limit."""
+Chips = NDArray[np.uint8]
+"""Shape (n, 150, 150, 3): faces cut out upright."""
+Boxes = NDArray[np.int64]
+"""Shape (n, 4): left, top, right and bottom, the last pixels inside; at the picture's edges they may lie beyond."""
+Scores = NDArray[np.float32]
+"""Shape (n,): the detector's, from 0; the surer the higher."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import dlib
 import face_recognition
+import face_recognition_models
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,21 +15,31 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from app.faces import Box, Face, distances, engine
-from app.faces.engine import align, analyse, describe, detect, encode, sharpness
+from app.faces.engine import OPTIONS, align, analyse, describe, detect, encode, sharpness
+from app.faces.types import Boxes
 from tests import pictures
-from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels, size
-
-COMPARED = [name for name in PICTURES if np.prod(size(name)) < 1_000_000 and not name.startswith("people/")]
-"""Small enough to be searched at twice their size, and few enough to be so once more."""
+from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels
 
 
-def rectangle(box: Box) -> Any:
-    return dlib.rectangle(box.left, box.top, box.left + box.width - 1, box.top + box.height - 1)
+def edges(*boxes: Box) -> Boxes:
+    return np.array([(box.left, box.top, box.left + box.width - 1, box.top + box.height - 1) for box in boxes])
+
+
+def shrunk(name: str, side: int) -> NDArray[np.uint8]:
+    picture = Image.fromarray(pixels(name))
+    picture.thumbnail((side, side))
+    return np.asarray(picture)
+
+
+@cache
+def reference() -> Any:
+    return dlib.cnn_face_detection_model_v1(face_recognition_models.cnn_face_detector_model_location())
 
 
 def chip_of(name: str) -> NDArray[np.uint8]:
     face = analysis(name).faces[0]
-    return align(pixels(name), [rectangle(face.box)])[0]
+    chip: NDArray[np.uint8] = align(pixels(name), edges(face.box))[0]
+    return chip
 
 
 def only(image: Image.Image) -> Face:
@@ -35,22 +47,45 @@ def only(image: Image.Image) -> Face:
     return face
 
 
-@pytest.mark.parametrize("name", COMPARED)
-def test_faces_are_where_face_recognition_finds_them_at_twice_the_size(name: str) -> None:
-    width, height = size(name)
-    expected = [
-        Box(left, top, min(right + 1, width) - left, min(bottom + 1, height) - top)
-        for top, right, bottom, left in face_recognition.face_locations(pixels(name), 1)
-    ]
-    assert [face.box for face in analysis(name).faces] == expected != []
+@pytest.mark.parametrize(("side", "enlarged"), [(320, 0), (160, 1)])
+@pytest.mark.parametrize("name", PICTURES)
+def test_faces_are_where_dlibs_cnn_detector_finds_them(name: str, side: int, enlarged: int) -> None:
+    picture = shrunk(name, side)
+    expected = reference()(picture, enlarged)
+    boxes, scores = engine._detector().detect(picture, 2**enlarged)
+    places = [(found.rect.left(), found.rect.top(), found.rect.right(), found.rect.bottom()) for found in expected]
+    np.testing.assert_allclose(boxes, np.array(places).reshape(-1, 4), rtol=0, atol=1)
+    np.testing.assert_allclose(scores, [found.confidence for found in expected], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("name", PORTRAITS)
+def test_hog_finds_faces_where_face_recognition_finds_them_at_twice_the_size(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OPTIONS, "detector", "hog")
+    places = face_recognition.face_locations(pixels(name), 1)
+    expected = [(left, top, right, bottom) for top, right, bottom, left in places]
+    np.testing.assert_allclose(detect(pixels(name))[0], expected, rtol=0, atol=1)
+
+
+@pytest.mark.parametrize("name", PORTRAITS)
+def test_a_face_smaller_than_hog_sees_is_found_where_it_is_wanted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    width = 20
+    scale = width / analysis(name).faces[0].box.width
+    picture = Image.fromarray(pixels(name))
+    far = np.asarray(picture.resize((round(picture.width * scale), round(picture.height * scale))))
+    boxes, _ = detect(far, smallest=width)
+    assert len(boxes) == 1
+    assert len(detect(far, smallest=4 * width)[0]) == 0
+    monkeypatch.setattr(OPTIONS, "detector", "hog")
+    assert len(detect(far)[0]) == 0
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_encodings_are_those_of_face_recognition(name: str) -> None:
-    boxes = [rectangle(face.box) for face in analysis(name).faces]
-    expected = face_recognition.face_encodings(
-        pixels(name), [(box.top(), box.right(), box.bottom(), box.left()) for box in boxes]
-    )
+    boxes = edges(*(face.box for face in analysis(name).faces))
+    places = [(top, right, bottom, left) for left, top, right, bottom in boxes.tolist()]
+    expected = np.array(face_recognition.face_encodings(pixels(name), places))
     assert len(boxes) > 0
     np.testing.assert_allclose(describe(align(pixels(name), boxes)), expected, rtol=0, atol=1e-5)
 
@@ -58,7 +93,7 @@ def test_encodings_are_those_of_face_recognition(name: str) -> None:
 @pytest.mark.parametrize("name", PORTRAITS)
 def test_a_faces_encoding_is_the_mean_of_its_own_and_its_mirror_images(name: str) -> None:
     chip = chip_of(name)
-    own, mirror = describe([chip, np.ascontiguousarray(chip[:, ::-1])])
+    own, mirror = describe(np.stack([chip, chip[:, ::-1]]))
     assert np.abs(own - mirror).max() > 0.01
     np.testing.assert_allclose(analysis(name).faces[0].encoding, (own + mirror) / 2, rtol=0, atol=1e-6)
 
@@ -75,7 +110,7 @@ def test_every_face_has_the_encoding_of_its_own_place() -> None:
 
 
 def test_no_faces_give_no_encodings() -> None:
-    assert encode([]).shape == (0, 128)
+    assert encode(align(pixels("astronaut"), edges())).shape == (0, 128)
 
 
 def test_a_picture_of_nobody_has_its_size_and_no_faces() -> None:
@@ -121,7 +156,7 @@ def test_a_box_ends_where_the_picture_ends() -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 5000, 3), (5000, 1, 3)])
 def test_a_picture_too_thin_for_any_face_has_none(shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "SEARCH_PIXELS", 1000)
-    assert detect(np.zeros(shape, np.uint8)) == ([], [])
+    assert [len(found) for found in detect(np.zeros(shape, np.uint8))] == [0, 0]
 
 
 def test_sharpness_is_the_variance_of_the_grey_faces_laplacian() -> None:
@@ -131,8 +166,8 @@ def test_sharpness_is_the_variance_of_the_grey_faces_laplacian() -> None:
 
 
 def test_a_picture_out_of_focus_has_less_sharpness() -> None:
-    portrait, box = pictures.grace_hopper(), rectangle(analysis("grace_hopper").faces[0].box)
+    portrait, box = pictures.grace_hopper(), edges(analysis("grace_hopper").faces[0].box)
     shots = [np.asarray(portrait.filter(ImageFilter.GaussianBlur(radius))) for radius in (0, 1, 2, 4)]
-    blurred = [sharpness(align(shot, [box])[0]) for shot in shots]
+    blurred = [sharpness(align(shot, box)[0]) for shot in shots]
     assert blurred == sorted(blurred, reverse=True)
     assert blurred[-1] < blurred[0] / 10

@@ -87,10 +87,10 @@ def test_no_process_is_started_before_the_first_picture() -> None:
         assert readers.analyse([]) == []
 
 
-def test_what_reads_pictures_loads_dlib_and_neither_scipy_nor_the_server() -> None:
+def test_what_reads_pictures_loads_onnxruntime_and_neither_dlib_nor_scipy_nor_the_server() -> None:
     script = "import sys, app.faces.pool, app.faces.engine; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    assert {"dlib", "scipy", "flask", "sqlalchemy"}.intersection(told.stdout.split()) == {"dlib"}
+    assert {"onnxruntime", "dlib", "scipy", "flask", "sqlalchemy"}.intersection(told.stdout.split()) == {"onnxruntime"}
 
 
 def test_no_process_is_left_after_closing() -> None:
