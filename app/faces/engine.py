@@ -12,7 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.faces import weights
+from app.faces import landmarks, weights
+from app.faces.align import cut_out
 from app.faces.detector import Detector, in_the_picture, resized
 from app.faces.pictures import decode
 from app.faces.types import Analysis, Box, Boxes, Chips, Encodings, Face, Scores
@@ -29,7 +30,6 @@ LEAST_SIDE = 40
 """Half of what the detector looks at: what is thinner than this has no room for a face, and takes very long."""
 BATCH = 32
 """So many faces at once keep all processors busy; more of them only take memory."""
-CHIP_SIZE, CHIP_PADDING = 150, 0.25
 
 
 @dataclass(slots=True)
@@ -72,11 +72,7 @@ def detect(image: NDArray[np.uint8], smallest: int = SMALLEST_FACE) -> tuple[Box
 
 def align(image: NDArray[np.uint8], boxes: Boxes) -> Chips:
     """Each face turned upright and cut out, shape (n, 150, 150, 3)."""
-    import dlib  # noqa: PLC0415
-
-    shapes = [_landmarks()(image, dlib.rectangle(*box)) for box in boxes.tolist()]
-    chips = [dlib.get_face_chip(image, shape, CHIP_SIZE, CHIP_PADDING) for shape in shapes]
-    return np.stack(chips) if chips else np.empty((0, CHIP_SIZE, CHIP_SIZE, 3), np.uint8)
+    return cut_out(image, landmarks.find(_five_points(), image, boxes))
 
 
 def encode(chips: Chips) -> Encodings:
@@ -136,8 +132,7 @@ def _hog_detector() -> Any:
 
 
 @cache
-def _landmarks() -> Any:
-    import dlib  # noqa: PLC0415
-    import face_recognition_models  # noqa: PLC0415
+def _five_points() -> landmarks.Predictor:
+    import face_recognition_models  # noqa: PLC0415 - for the processes that read pictures only
 
-    return dlib.shape_predictor(face_recognition_models.pose_predictor_five_point_model_location())
+    return landmarks.read(Path(face_recognition_models.pose_predictor_five_point_model_location()))
