@@ -7,6 +7,7 @@ from app.faces.enrolment import different_people, only_face
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, ModelBroken, PictureTooLarge
 from app.faces.matching import Match, distances, match, verify
 from app.faces.pool import FacePool, Progress
+from app.faces.quality import Quality
 from app.faces.types import Analysis, Box, Encodings, Face
 from app.faces.weights import build_all
 
@@ -23,6 +24,7 @@ __all__ = [
     "ModelBroken",
     "PictureTooLarge",
     "Progress",
+    "Quality",
     "build_all",
     "different_people",
     "distances",

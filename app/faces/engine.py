@@ -10,12 +10,12 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image
 
 from app.faces import landmarks, weights
 from app.faces.align import cut_out
 from app.faces.detector import Detector, in_the_picture, resized
 from app.faces.pictures import decode
+from app.faces.quality import measure
 from app.faces.types import Analysis, Box, Boxes, Chips, Encodings, Face, Scores
 
 SMALLEST_FACE = 48
@@ -51,11 +51,11 @@ def analyse(data: bytes) -> Analysis:
     image = decode(data)
     height, width = image.shape[:2]
     boxes, scores = detect(image)
-    chips = align(image, boxes)
-    faces = [
-        Face(_clipped(box, width, height), float(score), encoding, sharpness(chip))
-        for box, score, chip, encoding in zip(boxes, scores, chips, encode(chips), strict=True)
-    ]
+    points = five_points(image, boxes)
+    chips = cut_out(image, points)
+    clipped = [_clipped(box, width, height) for box in boxes]
+    qualities = [measure(box.width, *seen) for box, *seen in zip(clipped, chips, points, strict=True)]
+    faces = map(Face, clipped, scores.tolist(), encode(chips), qualities)
     return Analysis(width, height, tuple(faces))
 
 
@@ -70,9 +70,14 @@ def detect(image: NDArray[np.uint8], smallest: int = SMALLEST_FACE) -> tuple[Box
     return _hog(image, scale) if hog else _detector().detect(image, scale)
 
 
+def five_points(image: NDArray[np.uint8], boxes: Boxes) -> landmarks.Points:
+    """The corners of the eyes and the base of the nose, shape (n, 5, 2)."""
+    return landmarks.find(_five_points(), image, boxes)
+
+
 def align(image: NDArray[np.uint8], boxes: Boxes) -> Chips:
     """Each face turned upright and cut out, shape (n, 150, 150, 3)."""
-    return cut_out(image, landmarks.find(_five_points(), image, boxes))
+    return cut_out(image, five_points(image, boxes))
 
 
 def encode(chips: Chips) -> Encodings:
@@ -86,13 +91,6 @@ def describe(chips: Chips) -> Encodings:
     batches = [chips[start : start + BATCH] for start in range(0, len(chips), BATCH)]
     described = [_encoder().run(None, {"chips": batch})[0] for batch in batches]
     return np.concatenate([np.empty((0, 128), np.float32), *described])
-
-
-def sharpness(chip: NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian of the grey face (Pech-Pacheco et al., ICPR 2000): low where it is blurred."""
-    grey = np.asarray(Image.fromarray(chip).convert("L"), np.float32)
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
-    return float(laplacian.var())
 
 
 def _hog(image: NDArray[np.uint8], scale: float) -> tuple[Boxes, Scores]:

@@ -41,6 +41,18 @@ class FaceTooBlurred(FaceRefused):
     code = "face_too_blurred"
 
 
+class FaceTooDark(FaceRefused):
+    code = "face_too_dark"
+
+
+class FaceOverexposed(FaceRefused):
+    code = "face_overexposed"
+
+
+class FaceTurned(FaceRefused):
+    code = "face_turned"
+
+
 class FacesBusy(Exception):
     """More pictures are waiting than can be read soon."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.faces.quality import Quality
+
 Encodings = NDArray[np.float32]
 """Shape (n, 128): a row a face. Euclidean distance tells people apart; 0.6 is the customary limit."""
 Chips = NDArray[np.uint8]
@@ -29,12 +31,12 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """score: the detector's, from 0. encoding: shape (128,). sharpness: variance of the aligned face's Laplacian."""
+    """score: the detector's, from 0. encoding: shape (128,)."""
 
     box: Box
     score: float
     encoding: NDArray[np.float32]
-    sharpness: float
+    quality: Quality
 
 
 @dataclass(frozen=True, slots=True)

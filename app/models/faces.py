@@ -34,7 +34,16 @@ class FaceTemplate(Tenant, Base):
     width: Mapped[int]
     """Of the face in the picture, in pixels."""
     sharpness: Mapped[float]
+    yaw: Mapped[float | None]
+    pitch: Mapped[float | None]
+    roll: Mapped[float | None]
+    brightness: Mapped[float | None]
+    contrast: Mapped[float | None]
+    dark: Mapped[float | None]
+    bright: Mapped[float | None]
+    """These and the others as `faces.Quality` has them; none of templates from before they were measured."""
 
     @property
-    def quality(self) -> dict[str, float]:
-        return {"width": self.width, "sharpness": self.sharpness}
+    def quality(self) -> dict[str, float | None]:
+        figures = "width sharpness yaw pitch roll brightness contrast dark bright".split()
+        return {figure: getattr(self, figure) for figure in figures}

@@ -55,6 +55,13 @@ class ConsentOut(Out):
 class QualityOut(Out):
     width: int = Field(description="Of the face, in pixels", examples=[240])
     sharpness: Figure = Field(description="Variance of the Laplacian of the aligned face", examples=[312.5])
+    yaw: Figure | None = Field(description="Degrees; to the person's own left is positive", examples=[-4.5])
+    pitch: Figure | None = Field(description="Degrees; up is positive", examples=[6.1])
+    roll: Figure | None = Field(description="Degrees; clockwise in the picture is positive", examples=[1.2])
+    brightness: Figure | None = Field(description="Mean grey level, 0 to 255", examples=[118.4])
+    contrast: Figure | None = Field(description="Standard deviation of the grey level", examples=[52.3])
+    dark: Figure | None = Field(description="Part that is too dark to show anything, 0 to 1", examples=[0.02])
+    bright: Figure | None = Field(description="Part that is too bright to show anything, 0 to 1", examples=[0.01])
 
 
 class TemplateOut(Out):

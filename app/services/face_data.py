@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from sqlalchemy import func
@@ -134,8 +134,7 @@ def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
             organisation_id=caller.organisation_id,
             user_id=caller.user_id,
             encoding=seal(face.encoding),
-            width=face.box.width,
-            sharpness=face.sharpness,
+            **asdict(face.quality),
         )
         for face in faces
     ]

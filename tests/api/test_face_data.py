@@ -70,6 +70,7 @@ def test_withdrawing_consent_deletes_the_templates(cast: Cast, eileen: Person) -
 def test_what_is_stored_is_told_and_never_the_encoding(cast: Cast, eileen: Person) -> None:
     stored = upload(eileen, encode(astronaut())).json
     assert (stored["stored"], stored["quality"]["width"] >= 80, stored["quality"]["sharpness"] > 15) == (1, True, True)
+    assert (abs(stored["quality"]["yaw"]) < 15, 25 < stored["quality"]["brightness"] < 200) == (True, True)
     mine = eileen.get("/api/face-data/my-data").json
     assert ([face["id"] for face in mine["faces"]], mine["stored"], mine["consent"]["accepted"]) == (
         [stored["id"]],

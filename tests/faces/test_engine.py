@@ -15,7 +15,8 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from app.faces import Box, Face, distances, engine
-from app.faces.engine import OPTIONS, align, analyse, describe, detect, encode, sharpness
+from app.faces.engine import OPTIONS, align, analyse, describe, detect, encode
+from app.faces.quality import sharpness
 from app.faces.types import Boxes
 from tests import pictures
 from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels

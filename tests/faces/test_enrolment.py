@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from app.faces import Analysis, Box, Encodings, Face, FaceRefused, different_people, distances, only_face
-from app.faces.engine import analyse
-from app.faces.enrolment import LEAST_SCORE, LEAST_SHARPNESS, LEAST_WIDTH
+from app.faces import Analysis, Box, Encodings, Face, FaceRefused, Quality, different_people, distances, only_face
+from app.faces.engine import align, analyse
+from app.faces.enrolment import (
+    LEAST_BRIGHTNESS,
+    LEAST_SCORE,
+    LEAST_SHARPNESS,
+    LEAST_WIDTH,
+    MOST_BRIGHT,
+    MOST_TURNED,
+)
 from app.faces.errors import FaceTooBlurred, FaceTooSmall, NoFace, SeveralFaces
+from app.faces.quality import MODEL, measure
 from tests import pictures
 from tests.faces.known import PORTRAITS, analysis
 
+FRONTAL = np.round(MODEL[:, :2] * 1000).astype(np.int64)
+GOOD = Quality(200, 100.0, yaw=0, pitch=0, roll=0, brightness=120, contrast=50, dark=0, bright=0)
 
-def face(width: int = 200, score: float = 1.0, sharpness: float = 100.0) -> Face:
-    return Face(Box(10, 10, width, width), score, np.zeros(128, np.float32), sharpness)
+
+def face(width: int = 200, score: float = 1.0, **figures: float) -> Face:
+    return Face(Box(10, 10, width, width), score, np.zeros(128, np.float32), replace(GOOD, width=width, **figures))
 
 
 def picture_of(*faces: Face) -> Analysis:
@@ -47,7 +60,7 @@ def test_what_only_just_resembles_a_face_does_not_count() -> None:
 
 
 def test_a_face_of_the_least_score_width_and_sharpness_is_taken() -> None:
-    least = face(LEAST_WIDTH, LEAST_SCORE, LEAST_SHARPNESS)
+    least = face(LEAST_WIDTH, LEAST_SCORE, sharpness=LEAST_SHARPNESS)
     assert only_face(picture_of(least)) is least
 
 
@@ -77,7 +90,9 @@ def test_a_face_too_far_away_is_refused_with_its_width_and_the_one_needed() -> N
 def test_a_face_blurred_by_a_fiftieth_of_its_width_is_refused_with_its_sharpness(name: str) -> None:
     radius = analysis(name).faces[0].box.width / 50
     blurred = analyse(pictures.encode(PORTRAITS[name]().filter(ImageFilter.GaussianBlur(radius)), quality=92))
-    with pytest.raises(FaceTooBlurred, match=rf"sharpness {int(blurred.faces[0].sharpness)}\b.*\b15\b") as refused:
+    with pytest.raises(
+        FaceTooBlurred, match=rf"sharpness {int(blurred.faces[0].quality.sharpness)}\b.*\b15\b"
+    ) as refused:
         only_face(blurred)
     assert refused.value.code == "face_too_blurred"
 
@@ -85,6 +100,42 @@ def test_a_face_blurred_by_a_fiftieth_of_its_width_is_refused_with_its_sharpness
 def test_the_sharpness_that_is_too_little_never_reads_like_the_one_needed() -> None:
     with pytest.raises(FaceTooBlurred, match="sharpness 14, and 15"):
         only_face(picture_of(face(sharpness=14.9)))
+
+
+@pytest.mark.parametrize(
+    ("figures", "code", "figure", "limit"),
+    [
+        ({"brightness": 24.9}, "face_too_dark", 24.9, LEAST_BRIGHTNESS),
+        ({"bright": 0.31}, "face_overexposed", 0.31, MOST_BRIGHT),
+        ({"yaw": -31.0}, "face_turned", 31.0, MOST_TURNED),
+        ({"pitch": 32.0}, "face_turned", 32.0, MOST_TURNED),
+        ({"sharpness": 1.0, "yaw": 40.0, "bright": 0.5, "brightness": 9.0}, "face_too_dark", 9.0, LEAST_BRIGHTNESS),
+        ({"sharpness": 1.0, "yaw": 40.0, "bright": 0.5}, "face_overexposed", 0.5, MOST_BRIGHT),
+        ({"sharpness": 1.0, "yaw": 40.0}, "face_turned", 40.0, MOST_TURNED),
+        ({"width": LEAST_WIDTH - 1, "brightness": 9.0}, "face_too_small", LEAST_WIDTH - 1, LEAST_WIDTH),
+    ],
+)
+def test_what_is_wrong_first_is_told_with_its_figure_and_limit(
+    figures: dict[str, Any], code: str, figure: float, limit: float
+) -> None:
+    with pytest.raises(FaceRefused) as refused:
+        only_face(picture_of(face(**figures)))
+    assert (refused.value.code, refused.value.figures) == (code, {"figure": figure, "limit": limit})
+
+
+def test_a_head_leant_to_a_shoulder_is_taken() -> None:
+    assert only_face(picture_of(face(roll=45.0)))
+
+
+@pytest.mark.parametrize(("light", "code"), [(0.1, "face_too_dark"), (4.0, "face_overexposed")])
+def test_a_picture_with_too_little_or_too_much_light_is_refused(light: float, code: str) -> None:
+    seen = analysis("grace_hopper").faces[0].box
+    lit = np.clip(np.asarray(pictures.grace_hopper()) * light, 0, 255).astype(np.uint8)
+    box = np.array([[seen.left, seen.top, seen.left + seen.width - 1, seen.top + seen.height - 1]])
+    (chip,) = align(lit, box)
+    with pytest.raises(FaceRefused) as refused:
+        only_face(picture_of(replace(face(), quality=measure(seen.width, chip, FRONTAL))))
+    assert refused.value.code == code
 
 
 @pytest.mark.parametrize(
