@@ -29,10 +29,10 @@ LEAST_BRIGHTNESS = 25.0
 by 0.17 to 0.26; 13 and less with a tenth and less, which moves it by 0.24 to 0.68."""
 MOST_BRIGHT = 0.3
 """Of the face, burnt out. On thirteen portraits: 0.03 at most as taken; beyond this limit with 1.5 times the light and
-more, which moves the encoding by 0.20 and more; up to it, by 0.08 to 0.32."""
+more, which moves the encoding by 0.20 and more; up to it, by 0.08 to 0.20."""
 MOST_TURNED = 30.0
-"""Degrees to a side, up or down: further than any of 24 faces on the test pictures (24 and 19), all of whom are
-recognised. Chosen, not measured: no picture shows how far the encoding moves beyond."""
+"""Degrees to a side, up or down: further than any of 24 faces on the test pictures (24 and 19). Chosen, not
+measured: no picture shows how far the encoding moves beyond."""
 LEAST_SCORE = 0.5
 """The detector sees a face in many a badge or curtain; it is surer of one that looks into the camera (1.03 to
 1.11 on twenty pictures). Between what it is sure of and 0 nothing was measured: this is the middle."""
