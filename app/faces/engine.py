@@ -131,6 +131,4 @@ def _hog_detector() -> Any:
 
 @cache
 def _five_points() -> landmarks.Predictor:
-    import face_recognition_models  # noqa: PLC0415 - for the processes that read pictures only
-
-    return landmarks.read(Path(face_recognition_models.pose_predictor_five_point_model_location()))
+    return landmarks.load(weights.load(weights.FIVE_POINTS, OPTIONS.folder))

@@ -6,9 +6,9 @@ Regression Trees", CVPR 2014).
 
 from __future__ import annotations
 
+import io
 import zipfile
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,20 +45,23 @@ class Predictor:
     limits: NDArray[np.int16]
     leaves: NDArray[np.float32]
 
-    def save(self, file: Path) -> None:
+    def saved(self) -> bytes:
+        """As numpy's npz."""
+        file = io.BytesIO()
         np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+        return file.getvalue()
 
 
-def load(file: Path) -> Predictor:
-    """What `Predictor.save` wrote. Raises ModelBroken where it is anything else."""
+def load(data: bytes) -> Predictor:
+    """What `Predictor.saved` gave. Raises ModelBroken where it is anything else."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return Predictor(**{field.name: arrays[field.name] for field in fields(Predictor)})
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelBroken(f"{file} is not a saved predictor of landmarks") from error
+        raise ModelBroken("This is not a saved predictor of landmarks") from error
 
 
-def read(file: Path) -> Predictor:
+def parse(data: bytes) -> Predictor:
     """A predictor from dlib's own file, in which everything is an integer (dlib's serialize.h): a byte with its length
     and sign, then its bytes, the lowest first. A float is two, the mantissa and the exponent.
 
@@ -66,9 +69,9 @@ def read(file: Path) -> Predictor:
         ModelBroken: the file is something else, or not whole.
     """
     try:
-        return _parse(_Numbers(_integers(np.fromfile(file, np.uint8))))
+        return _parse(_Numbers(_integers(np.frombuffer(data, np.uint8))))
     except (ValueError, IndexError) as error:
-        raise ModelBroken(f"{file} is not a whole shape predictor of dlib") from error
+        raise ModelBroken("This is not a whole shape predictor of dlib") from error
 
 
 def find(predictor: Predictor, image: NDArray[np.uint8], boxes: NDArray[np.int64]) -> Points:

@@ -1,4 +1,5 @@
-"""dlib's networks as ONNX: built once from the files of the models package, kept in a folder."""
+"""dlib's models as they are loaded fast: networks as ONNX, predictors of landmarks as numpy's arrays. Built once from
+the files of the models package, kept in a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.faces import dat
+from app.faces import dat, landmarks
 from app.faces.errors import ModelBroken
 
 BUILDER = 1
@@ -26,11 +27,12 @@ CHIP = 150
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """location: the function of the models package that tells where the network's file is. sha256: that file's."""
+    """location: the function of the models package that tells where the model's file is. sha256: that file's."""
 
     name: str
     location: str = ""
     sha256: str = ""
+    kind: str = "onnx"
 
 
 ENCODER = Model(
@@ -45,17 +47,29 @@ DETECTOR = Model(
 )
 RESIZER = Model("resizer")
 """No network: how dlib makes pictures smaller, onnxruntime being quick at that, too."""
-MODELS = (ENCODER, DETECTOR, RESIZER)
+FIVE_POINTS = Model(
+    "five-points",
+    "pose_predictor_five_point_model_location",
+    "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    "npz",
+)
+ALL_POINTS = Model(
+    "all-points",
+    "pose_predictor_model_location",
+    "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+    "npz",
+)
+MODELS = (ENCODER, DETECTOR, RESIZER, FIVE_POINTS, ALL_POINTS)
 
 
 def load(model: Model, folder: Path | None) -> bytes:
-    """The model as ONNX, from the folder, which is given it at the first time; without a folder, built each time.
+    """The model as built, from the folder, which is given it at the first time; without a folder, built each time.
 
     Raises:
         ModelBroken: the models package's file is not the one that this was made for.
     """
     data = _read(model)
-    kept = folder and folder / f"{model.name}-{model.sha256[:16]}-{BUILDER}.onnx"
+    kept = folder and folder / f"{model.name}-{model.sha256[:16]}-{BUILDER}.{model.kind}"
     if kept and kept.exists():
         return kept.read_bytes()
     built = build(model, data)
@@ -71,7 +85,9 @@ def build_all(folder: Path) -> None:
 
 
 def build(model: Model, data: bytes) -> bytes:
-    """ONNX from what the model's file holds."""
+    """ONNX, or the arrays of a predictor, from what the model's file holds."""
+    if model.kind == "npz":
+        return landmarks.parse(data).saved()
     if model is RESIZER:
         return _Graph().resizer()
     graph = _Graph(dat.parse(data))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 from typing import Any
 
@@ -18,12 +20,14 @@ from app.faces import Box, Face, distances, engine
 from app.faces.engine import OPTIONS, align, analyse, describe, detect, encode
 from app.faces.quality import sharpness
 from app.faces.types import Boxes
+from config import ROOT
 from tests import pictures
 from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels
 
 
 def edges(*boxes: Box) -> Boxes:
-    return np.array([(box.left, box.top, box.left + box.width - 1, box.top + box.height - 1) for box in boxes])
+    places = [(box.left, box.top, box.left + box.width - 1, box.top + box.height - 1) for box in boxes]
+    return np.array(places, np.int64).reshape(-1, 4)
 
 
 def shrunk(name: str, side: int) -> NDArray[np.uint8]:
@@ -108,6 +112,16 @@ def test_every_face_has_the_encoding_of_its_own_place() -> None:
     assert away.diagonal().max() < 0.2
     assert away[0, 1] > 0.5
     assert away[1, 0] > 0.5
+
+
+def test_faces_are_found_and_encoded_where_dlib_is_not_installed() -> None:
+    without = (
+        "import sys; sys.modules['dlib'] = None\n"
+        "from app.faces.engine import analyse; print(len(analyse(sys.stdin.buffer.read()).faces))"
+    )
+    picture = pictures.encode(pictures.astronaut(), "PNG")
+    done = subprocess.run([sys.executable, "-c", without], input=picture, capture_output=True, check=False, cwd=ROOT)
+    assert done.stdout == b"1\n", done.stderr.decode()[-1000:]
 
 
 def test_no_faces_give_no_encodings() -> None:
