@@ -1,15 +1,22 @@
-"""One's own face data: consent, pictures, deletion."""
+"""Face data: consent, pictures and deletion, of oneself and of one's children; the organisation's consent text."""
 
 from __future__ import annotations
+
+import uuid
 
 from apiflask import APIBlueprint
 
 from app.api.openapi import refuses
-from app.api.policy import STUDENT, caller, who_may
+from app.api.policy import ADMIN, ANYONE, PARENT, RECORDED, caller, who_may
+from app.models import ConsentText
 from app.schemas.base import Message
 from app.schemas.faces import (
     ConsentIn,
     ConsentOut,
+    ConsentTextIn,
+    ConsentTextListIn,
+    ConsentTextOut,
+    ConsentTextPageOut,
     EnrolledFaceOut,
     EnrolledFacesOut,
     FaceDataOut,
@@ -20,6 +27,7 @@ from app.services import consents, errors
 from app.services import face_data as service
 from app.services.consents import ConsentView
 from app.services.face_data import Enrolled, FaceData
+from app.services.paging import Page
 
 face_data = APIBlueprint("face_data", __name__, tag="Face data")
 
@@ -36,24 +44,43 @@ ENROLMENT_REFUSALS = (
 
 
 @face_data.get("/face-data/consent")
-@who_may(STUDENT)
+@who_may(ANYONE)
 @face_data.output(ConsentOut)
 def read_consent() -> ConsentView:
     """The text to consent to, its version, and what one has decided"""
-    return consents.read_consent(caller())
+    return consents.read_consent(caller(), caller().user_id)
 
 
 @face_data.post("/face-data/consent")
-@who_may(STUDENT)
+@who_may(RECORDED)
+@refuses(errors.ParentalConsentRequired, errors.ConsentTextChanged)
 @face_data.input(ConsentIn)
 @face_data.output(ConsentOut)
 def decide(json_data: ConsentIn) -> ConsentView:
     """Consent to face recognition, or withdraw: then what is stored is deleted at once"""
-    return consents.record_consent(caller(), json_data.accepted)
+    return consents.record_consent(caller(), json_data.accepted, json_data.text_version)
+
+
+@face_data.get("/face-data/consent-texts")
+@who_may(ANYONE)
+@face_data.input(ConsentTextListIn, location="query")
+@face_data.output(ConsentTextPageOut)
+def list_consent_texts(query_data: ConsentTextListIn) -> Page[ConsentText]:
+    """The texts that the organisation has published, the newest first"""
+    return consents.list_texts(caller(), query_data.paging)
+
+
+@face_data.post("/face-data/consent-texts")
+@who_may(ADMIN)
+@face_data.input(ConsentTextIn)
+@face_data.output(ConsentTextOut, status_code=201)
+def publish_consent_text(json_data: ConsentTextIn) -> ConsentText:
+    """Publish a new version of the text that people consent to"""
+    return consents.publish(caller(), json_data.text, json_data.requires_new_consent)
 
 
 @face_data.post("/face-data/upload")
-@who_may(STUDENT)
+@who_may(RECORDED)
 @refuses(*ENROLMENT_REFUSALS)
 @face_data.input(PictureIn)
 @face_data.output(EnrolledFaceOut, status_code=201)
@@ -65,7 +92,7 @@ def upload(json_data: PictureIn) -> dict[str, object]:
 
 
 @face_data.post("/face-data/multiple-upload")
-@who_may(STUDENT)
+@who_may(RECORDED)
 @refuses(*ENROLMENT_REFUSALS)
 @face_data.input(PicturesIn)
 @face_data.output(EnrolledFacesOut, status_code=201)
@@ -75,7 +102,7 @@ def upload_several(json_data: PicturesIn) -> Enrolled:
 
 
 @face_data.get("/face-data/my-data")
-@who_may(STUDENT)
+@who_may(RECORDED)
 @face_data.output(FaceDataOut)
 def my_data() -> FaceData:
     """What is stored of one's face; never the encoding itself"""
@@ -83,9 +110,37 @@ def my_data() -> FaceData:
 
 
 @face_data.delete("/face-data/delete")
-@who_may(STUDENT)
+@who_may(RECORDED)
 @face_data.output(Message)
 def delete() -> dict[str, str]:
     """Delete what is stored of one's face"""
     service.delete(caller())
     return {"message": "Your face data is deleted"}
+
+
+@face_data.get("/face-data/students/<uuid:student_id>")
+@who_may(PARENT)
+@face_data.output(FaceDataOut)
+def data_of_child(student_id: uuid.UUID) -> FaceData:
+    """What is stored of one's child's face, and the consent to it"""
+    return service.data_of_child(caller(), student_id)
+
+
+@face_data.post("/face-data/students/<uuid:student_id>/consent")
+@who_may(PARENT)
+@refuses(errors.StudentDecides, errors.ConsentTextChanged)
+@face_data.input(ConsentIn)
+@face_data.output(ConsentOut)
+def decide_for_child(student_id: uuid.UUID, json_data: ConsentIn) -> ConsentView:
+    """Consent for one's child, or withdraw: then what is stored is deleted at once"""
+    return consents.record_for_child(caller(), student_id, json_data.accepted, json_data.text_version)
+
+
+@face_data.delete("/face-data/students/<uuid:student_id>")
+@who_may(PARENT)
+@refuses(errors.StudentDecides)
+@face_data.output(Message)
+def delete_of_child(student_id: uuid.UUID) -> dict[str, str]:
+    """Delete what is stored of one's child's face; the consent stays"""
+    service.delete_of_child(caller(), student_id)
+    return {"message": "The face data is deleted"}

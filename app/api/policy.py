@@ -32,6 +32,9 @@ STAFF = frozenset({Role.TEACHER, Role.ADMIN, Role.SUPER_ADMIN})
 ADMIN = frozenset({Role.ADMIN, Role.SUPER_ADMIN})
 SUPER_ADMIN = frozenset({Role.SUPER_ADMIN})
 STUDENT = frozenset({Role.STUDENT})
+PARENT = frozenset({Role.PARENT})
+RECORDED = ANYONE - PARENT
+"""Who can have a record."""
 GATE = frozenset({Device.GATE})
 """A device at a gate, with its own key; no person."""
 

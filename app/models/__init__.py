@@ -3,7 +3,7 @@
 from app.models.audit import AuditChain, AuditEntry
 from app.models.base import Base, Tenant
 from app.models.classes import Class, ClassTeacher, Enrolment, TeacherRole
-from app.models.faces import Consent, FaceTemplate
+from app.models.faces import Consent, ConsentText, FaceTemplate
 from app.models.gates import CredentialKind, Direction, Gate, GateCredential, Passage
 from app.models.jobs import Job, JobPart, JobStatus
 from app.models.leave import LeaveAttachment, LeaveRequest, LeaveStatus
@@ -33,6 +33,7 @@ __all__ = [
     "Class",
     "ClassTeacher",
     "Consent",
+    "ConsentText",
     "CredentialKind",
     "Department",
     "Direction",

@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Tenant, table_args
 
 
+class ConsentText(Tenant, Base):
+    """What an organisation has people consent to, in its own words; never changed: the newest counts."""
+
+    __tablename__ = "consent_texts"
+    __table_args__ = table_args(UniqueConstraint("organisation_id", "number"))
+
+    number: Mapped[int]
+    """1, 2, 3, ... in each organisation."""
+    text: Mapped[str] = mapped_column(Text)
+    holding: Mapped[list[str]] = mapped_column(JSON)
+    """Versions to which a consent holds while this text is the newest: its own and, unless it has everybody asked anew,
+    those that held before it."""
+    published_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+
+    @property
+    def version(self) -> str:
+        return str(self.number)
+
+    @property
+    def requires_new_consent(self) -> bool:
+        return self.holding == [self.version]
+
+
 class Consent(Tenant, Base):
-    """One decision, never changed: the latest counts."""
+    """One decision, never changed: the latest counts. A child's may be recorded by a guardian."""
 
     __tablename__ = "consents"
     erased_with = ("user_id",)

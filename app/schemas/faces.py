@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, WithJsonSchema
 
-from app.schemas.base import Figure, In, Out
+from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text
 from app.schemas.classes import StudentOut
 from app.schemas.uploads import FileBytes, Upload
 
@@ -42,13 +42,41 @@ class RecognitionIn(Upload):
 
 class ConsentIn(In):
     accepted: StrictBool = Field(description="false withdraws, and deletes what is stored", examples=[True])
+    text_version: Annotated[str, Text(20)] | None = Field(
+        None, description="Of the text that was read: consent to it is refused when there is a newer one"
+    )
+
+
+class ConsentTextIn(In):
+    text: Annotated[str, Text(10_000, 1)] = Field(examples=["I allow my school to recognise my face."])
+    requires_new_consent: StrictBool = Field(
+        description="true: consents to earlier texts hold no longer, and nobody is recognised by them", examples=[True]
+    )
+
+
+class ConsentTextOut(Out):
+    version: str = Field(examples=["2"])
+    text: str
+    requires_new_consent: bool
+    published_by_id: uuid.UUID
+    created_at: datetime
+
+
+class ConsentTextListIn(PageIn):
+    sort: Annotated[list[str], SortBy("number")] = Field(default_factory=lambda: ["-number"])
+
+
+class ConsentTextPageOut(PageOut):
+    items: list[ConsentTextOut]
 
 
 class ConsentOut(Out):
     text: str
     text_version: str = Field(examples=["2026-11"])
-    accepted: bool = Field(description="Whether the consent given is to the text as it is now")
+    accepted: bool = Field(description="Whether a consent holds: given by who may, to a text that still counts")
+    parental_consent_required: bool = Field(description="Whether a guardian has to consent")
     decided_at: datetime | None
+    decided_by_id: uuid.UUID | None = Field(description="The person, or a guardian")
     decided_text_version: str | None
 
 

@@ -288,6 +288,18 @@ class ConsentRequired(Refusal):
     status, code, title = 403, "consent_required", "Read and accept the consent to face recognition first"
 
 
+class ConsentTextChanged(Refusal):
+    status, code, title = 409, "consent_text_changed", "There is a newer text since: read that one first"
+
+
+class ParentalConsentRequired(Refusal):
+    status, code, title = 403, "parental_consent_required", "At your age a parent consents: ask one of yours to do so"
+
+
+class StudentDecides(Refusal):
+    status, code, title = 403, "student_decides", "Your child is old enough to decide on this"
+
+
 class FacesOff(Refusal):
     status, code, title = 403, "faces_off", "This organisation does not use face recognition"
 

@@ -7,8 +7,8 @@ import numpy as np
 from app.extensions import db
 from app.faces import Encodings, FaceRefused, only_face, verify
 from app.models import FaceTemplate
-from app.services import consents
 from app.services.caller import Caller
+from app.services.consents import standing
 from app.services.decision import Piece
 from app.services.errors import FaceRejected, PictureTooLarge
 from app.services.face_data import analyse, tolerance
@@ -17,9 +17,9 @@ from app.services.face_vault import unseal
 
 def own_templates(caller: Caller) -> Encodings | None:
     """The caller's, shape (t, 128); None where there are none, or the caller has not consented to their use."""
-    if not consents.holds(consents.latest(caller)):
-        return None
-    query = caller.rows(FaceTemplate, FaceTemplate.encoding).where(FaceTemplate.user_id == caller.user_id)
+    query = caller.rows(FaceTemplate, FaceTemplate.encoding).where(
+        FaceTemplate.user_id == caller.user_id, FaceTemplate.user_id.in_(standing(caller))
+    )
     kept = db.session.scalars(query).all()
     return np.stack([unseal(encoding) for encoding in kept]) if kept else None
 

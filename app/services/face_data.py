@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -25,7 +26,14 @@ from app.faces import (
 from app.models import FaceTemplate
 from app.services import errors
 from app.services.caller import Caller
-from app.services.consents import ConsentView, lock_person, read_consent, require_consent
+from app.services.consents import (
+    ConsentView,
+    child,
+    lock_person,
+    read_consent,
+    require_consent,
+    require_may_decide,
+)
 from app.services.face_vault import seal, unseal
 from app.services.transaction import release, transaction
 
@@ -107,22 +115,35 @@ def analyse(pictures: Sequence[bytes], progress: Progress = lambda _done, _total
 
 
 def my_data(caller: Caller) -> FaceData:
-    return FaceData(_templates(caller), read_consent(caller))
+    return _data(caller, caller.user_id)
+
+
+def data_of_child(caller: Caller, student_id: uuid.UUID) -> FaceData:
+    """What is stored of a child, for a guardian. Raises NotFound."""
+    child(caller, student_id)
+    return _data(caller, student_id)
 
 
 @transaction
 def delete(caller: Caller) -> None:
     """Delete the caller's templates for good; the consent stays, so that they can enrol anew."""
-    lock_person(caller)
-    db.session.execute(caller.remove(FaceTemplate).where(FaceTemplate.user_id == caller.user_id))
+    _delete(caller, caller.user_id)
+
+
+@transaction
+def delete_of_child(caller: Caller, student_id: uuid.UUID) -> None:
+    """As `delete`, by a guardian. Raises NotFound, or StudentDecides as `consents.require_may_decide`."""
+    child(caller, student_id)
+    require_may_decide(caller, student_id)
+    _delete(caller, student_id)
 
 
 @transaction
 def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
     """Consent and room are looked at again: much can happen while pictures are read."""
-    lock_person(caller)
+    lock_person(caller, caller.user_id)
     require_consent(caller)
-    before = _templates(caller)
+    before = _templates(caller, caller.user_id)
     _require_room(len(before), len(faces))
     encodings = np.stack([face.encoding for face in faces])
     own = np.stack([*encodings, *(unseal(template.encoding) for template in before)])
@@ -150,8 +171,17 @@ def _require_nobody_else(caller: Caller, encodings: Encodings) -> None:
         raise errors.FaceOfAnother
 
 
-def _templates(caller: Caller) -> Sequence[FaceTemplate]:
-    query = caller.rows(FaceTemplate).where(FaceTemplate.user_id == caller.user_id)
+def _delete(caller: Caller, user_id: uuid.UUID) -> None:
+    lock_person(caller, user_id)
+    db.session.execute(caller.remove(FaceTemplate).where(FaceTemplate.user_id == user_id))
+
+
+def _data(caller: Caller, user_id: uuid.UUID) -> FaceData:
+    return FaceData(_templates(caller, user_id), read_consent(caller, user_id))
+
+
+def _templates(caller: Caller, user_id: uuid.UUID) -> Sequence[FaceTemplate]:
+    query = caller.rows(FaceTemplate).where(FaceTemplate.user_id == user_id)
     return db.session.scalars(query.order_by(FaceTemplate.id)).all()
 
 

@@ -104,6 +104,14 @@ class FacePolicy(_Part):
     keep_pictures_days: int = Field(
         0, strict=True, ge=0, le=365, description="How long pictures of a room are kept; 0: not at all"
     )
+    parental_consent_under: int = Field(
+        16,
+        strict=True,
+        ge=0,
+        le=21,
+        description="For students younger than this, in years, a parent consents (GDPR, article 8); 0: never. Who has "
+        "no date of birth here consents themself",
+    )
 
 
 def _no_built_in_word(code: str) -> str:

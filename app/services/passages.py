@@ -22,7 +22,6 @@ from app import clock
 from app.extensions import db
 from app.faces import Box, match
 from app.models import (
-    Consent,
     CredentialKind,
     Direction,
     FaceTemplate,
@@ -38,7 +37,7 @@ from app.models import (
     Verification,
 )
 from app.services.caller import Caller
-from app.services.consents import TEXT_VERSION
+from app.services.consents import standing
 from app.services.days import LONGEST_STAY, day_of
 from app.services.face_data import analyse, require_faces, tolerance
 from app.services.face_vault import unseal
@@ -106,7 +105,7 @@ class Passing:
 def pass_by_face(caller: Caller, picture: bytes) -> list[Passing]:
     """Let through everybody who is recognised on the gate's picture, each by themselves.
 
-    Candidates are the organisation's active people who have enrolled their face and consented to its use at gates.
+    Candidates are the organisation's active people who have enrolled their face and whose consent holds.
 
     Raises:
         FacesOff: the organisation does not use face recognition.
@@ -142,14 +141,10 @@ def pass_by_credential(caller: Caller, kind: CredentialKind, value: str) -> list
 
 
 def _gallery(caller: Caller) -> Any:
-    """Withdrawing consent deletes the templates, so who has some and ever agreed to this text agrees now."""
-    agreed = caller.rows(Consent, Consent.id).where(
-        Consent.user_id == User.id, Consent.accepted, Consent.text_version == TEXT_VERSION
-    )
     return (
         caller.rows(FaceTemplate, FaceTemplate.user_id, FaceTemplate.encoding)
         .join(User, User.id == FaceTemplate.user_id)
-        .where(User.status == UserStatus.ACTIVE, agreed.correlate(User).exists())
+        .where(User.status == UserStatus.ACTIVE, FaceTemplate.user_id.in_(standing(caller)))
     )
 
 

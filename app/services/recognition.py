@@ -13,6 +13,7 @@ from app.faces import Analysis, Box, Match, match
 from app.models import FaceTemplate, User
 from app.services.caller import Caller
 from app.services.classes import taught_class
+from app.services.consents import standing
 from app.services.enrolments import current_students
 from app.services.face_data import analyse, require_faces, tolerance
 from app.services.face_vault import unseal
@@ -62,7 +63,8 @@ class Recognition:
 
 
 def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) -> Recognition:
-    """Match the faces on pictures of the room with the class's students. Nothing is stored or marked.
+    """Match the faces on pictures of the room with the class's students whose consent holds. Nothing is stored or
+    marked.
 
     A student recognised on one picture is not uncertain because of another.
 
@@ -77,7 +79,8 @@ def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) ->
     place = {student.id: index for index, student in enumerate(students)}
     kept = db.session.execute(
         caller.rows(FaceTemplate, FaceTemplate.user_id, FaceTemplate.encoding).where(
-            FaceTemplate.user_id.in_(current_students(caller, class_id, User.id).order_by(None))
+            FaceTemplate.user_id.in_(current_students(caller, class_id, User.id).order_by(None)),
+            FaceTemplate.user_id.in_(standing(caller)),
         )
     ).all()
     release()

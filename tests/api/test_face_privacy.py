@@ -1,0 +1,277 @@
+"""Whose face may be kept, by whose word, and for how long."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from app import clock
+from app.extensions import db
+from app.models import FaceTemplate, Guardian, Role, StudentProfile
+from app.services.consents import years_before
+from app.services.vault import SEALED
+from tests.api.test_gates import add_gate, outcome
+from tests.conftest import Cast, Person
+from tests.factories import make
+from tests.pictures import astronaut, data_url, encode
+from tests.story import Classroom, consent, enrol, names
+from tests.test_races import at_once, twin
+
+PICTURE = encode(astronaut())
+
+
+@pytest.fixture
+def admin(cast: Cast) -> Person:
+    return cast.person(Role.ADMIN)
+
+
+def publish(admin: Person, *, requires_new_consent: bool, text: str = "I allow it.") -> Any:
+    body = {"text": text, "requires_new_consent": requires_new_consent}
+    answer = admin.post("/api/face-data/consent-texts", body)
+    assert answer.status_code == 201, answer.text
+    return answer.json
+
+
+def decide(person: Person, accepted: bool, child: Person | None = None, **values: Any) -> Any:
+    path = f"/api/face-data/students/{child.id}/consent" if child else "/api/face-data/consent"
+    return person.post(path, {"accepted": accepted} | values)
+
+
+def told(answer: Any) -> tuple[int, str | None]:
+    return answer.status_code, answer.json.get("code")
+
+
+def born(cast: Cast, student: Person, day: date) -> None:
+    with cast.app.app_context():
+        profile = db.session.scalar(select(StudentProfile).where(StudentProfile.user_id == student.id))
+        if profile is None:
+            make(StudentProfile, organisation_id=student.organisation_id, user_id=student.id, date_of_birth=day)
+        else:
+            profile.date_of_birth = day
+            db.session.commit()
+
+
+def parent_of(cast: Cast, child: Person) -> Person:
+    parent = cast.person(Role.PARENT, organisation_id=child.organisation_id)
+    with cast.app.app_context():
+        make(Guardian, organisation_id=child.organisation_id, student_id=child.id, parent_id=parent.id)
+    return parent
+
+
+def minor(cast: Cast) -> tuple[Person, Person]:
+    """A child of about ten years, and their parent."""
+    child = cast.student(first_name="Eileen")
+    born(cast, child, years_before(clock.today("UTC"), 10))
+    return child, parent_of(cast, child)
+
+
+def kept(cast: Cast) -> int:
+    with cast.app.app_context():
+        return db.session.scalar(select(func.count()).select_from(FaceTemplate)) or 0
+
+
+# the text
+
+
+def test_an_organisations_own_text_is_asked_instead_of_the_built_in_one(admin: Person, student: Person) -> None:
+    built_in = student.get("/api/face-data/consent").json
+    publish(admin, requires_new_consent=True, text="We of this school …")
+    asked = student.get("/api/face-data/consent").json
+    assert (asked["text"], asked["text_version"], asked["decided_at"]) == ("We of this school …", "1", None)
+    assert built_in["text"] != asked["text"]
+
+
+@pytest.mark.parametrize("requires_new_consent", [False, True])
+def test_a_consent_holds_until_a_text_wants_a_new_one(
+    admin: Person, student: Person, requires_new_consent: bool
+) -> None:
+    consent(student)
+    publish(admin, requires_new_consent=False)
+    publish(admin, requires_new_consent=requires_new_consent)
+    assert student.get("/api/face-data/consent").json["accepted"] is not requires_new_consent
+    publish(admin, requires_new_consent=False)
+    assert student.get("/api/face-data/consent").json["accepted"] is not requires_new_consent
+    assert decide(student, True).json["decided_text_version"] == "3"
+    assert student.get("/api/face-data/consent").json["accepted"] is True
+
+
+def test_nobody_is_recognised_by_a_consent_that_holds_no_longer(cast: Cast, admin: Person) -> None:
+    room, gate = Classroom.open(cast), add_gate(admin)
+    eileen = room.join("Eileen")
+    enrol(eileen, [PICTURE])
+    assert names(room.recognise(PICTURE).json["recognised"]) == {"Eileen"}
+    publish(admin, requires_new_consent=True)
+    seen = room.recognise(PICTURE).json
+    assert (seen["recognised"], seen["unknown"], seen["not_seen"][0]["has_face_data"]) == ([], 1, False)
+    assert outcome(gate, image=data_url(PICTURE)) == "unknown"
+    body = {"session_id": lecture_now(room), "image": data_url(PICTURE)}
+    assert "face_not_enrolled" in eileen.post("/api/attendance/check-in", body).text
+    consent(eileen)
+    assert names(room.recognise(PICTURE).json["recognised"]) == {"Eileen"}
+    assert outcome(gate, image=data_url(PICTURE)) == "in"
+    assert eileen.post("/api/attendance/check-in", body).status_code == 201
+
+
+def lecture_now(room: Classroom) -> str:
+    """A session that asks for a face."""
+    now = clock.now()
+    times = {"start_time": now.isoformat(), "end_time": (now + timedelta(hours=1)).isoformat()}
+    body = {"session_name": "Lecture 7", "class_id": room.id, "policy": {"requires": ["face"]}} | times
+    return str(room.teacher.post("/api/admin/sessions", body).json["id"])
+
+
+def test_nobody_consents_to_a_text_that_was_replaced_while_they_read(admin: Person, student: Person) -> None:
+    read = student.get("/api/face-data/consent").json["text_version"]
+    publish(admin, requires_new_consent=False)
+    assert told(decide(student, True, text_version=read)) == (409, "consent_text_changed")
+    assert decide(student, False, text_version=read).status_code == 200, "a withdrawal is never refused"
+    assert decide(student, True, text_version="1").status_code == 200
+
+
+def test_texts_are_numbered_and_kept_for_everybody_of_the_organisation(cast: Cast, admin: Person) -> None:
+    made = [publish(admin, requires_new_consent=new, text=f"{new}") for new in (True, False)]
+    assert [text["version"] for text in made] == ["1", "2"]
+    for role in (Role.PARENT, Role.EMPLOYEE):
+        assert cast.person(role).get("/api/face-data/consent-texts").json["items"] == made[::-1]
+    elsewhere = cast.student(organisation_id=cast.other_organisation())
+    assert elsewhere.get("/api/face-data/consent-texts").json["total"] == 0
+    assert elsewhere.get("/api/face-data/consent").json["text_version"] not in {"1", "2"}
+
+
+def test_texts_published_at_once_have_different_numbers(cast: Cast, admin: Person) -> None:
+    body = {"text": "I allow it.", "requires_new_consent": True}
+    assert at_once(lambda _: twin(cast, admin).post("/api/face-data/consent-texts", body), 5) == {201: 5}
+    texts = admin.get("/api/face-data/consent-texts?sort=number").json["items"]
+    assert [text["version"] for text in texts] == ["1", "2", "3", "4", "5"]
+
+
+# children
+
+
+def test_a_child_cannot_consent_and_a_guardian_can(cast: Cast) -> None:
+    child, parent = minor(cast)
+    assert child.get("/api/face-data/consent").json["parental_consent_required"] is True
+    assert told(decide(child, True)) == (403, "parental_consent_required")
+    given = decide(parent, True, child)
+    assert (given.status_code, given.json["accepted"], given.json["decided_by_id"]) == (200, True, str(parent.id))
+    assert child.post("/api/face-data/upload", {"image": data_url(PICTURE)}).status_code == 201
+    seen = parent.get(f"/api/face-data/students/{child.id}").json
+    assert (seen["stored"], set(seen["faces"][0]), seen["consent"]) == (
+        1,
+        {"id", "quality", "created_at"},
+        child.get("/api/face-data/my-data").json["consent"],
+    )
+
+
+@pytest.mark.parametrize("who", ["child", "parent"])
+def test_either_withdraws_a_childs_consent(cast: Cast, who: str) -> None:
+    child, parent = minor(cast)
+    decide(parent, True, child)
+    child.post("/api/face-data/upload", {"image": data_url(PICTURE)})
+    withdrawn = decide(child, False) if who == "child" else decide(parent, False, child)
+    assert (withdrawn.status_code, withdrawn.json["accepted"], kept(cast)) == (200, False, 0)
+    assert told(child.post("/api/face-data/upload", {"image": data_url(PICTURE)})) == (403, "consent_required")
+
+
+def test_a_guardian_deletes_what_is_stored_and_the_consent_stays(cast: Cast) -> None:
+    child, parent = minor(cast)
+    decide(parent, True, child)
+    child.post("/api/face-data/upload", {"image": data_url(PICTURE)})
+    assert parent.delete(f"/api/face-data/students/{child.id}").status_code == 200
+    assert (kept(cast), child.get("/api/face-data/consent").json["accepted"]) == (0, True)
+
+
+def test_another_familys_child_is_as_good_as_none(cast: Cast) -> None:
+    child, _ = minor(cast)
+    _, stranger = minor(cast)
+    path = f"/api/face-data/students/{child.id}"
+    answers = [stranger.get(path), stranger.delete(path), decide(stranger, True, child)]
+    assert {told(answer) for answer in answers} == {(404, "not_found")}
+
+
+def test_who_comes_of_age_decides_and_until_then_the_guardians_word_stays(cast: Cast) -> None:
+    child, parent = minor(cast)
+    decide(parent, True, child)
+    born(cast, child, years_before(clock.today("UTC"), 16))
+    assert child.get("/api/face-data/consent").json["accepted"] is True, "the guardian's consent stays"
+    assert told(decide(parent, True, child)) == (403, "student_decides")
+    assert decide(parent, False, child).json["accepted"] is False, "and may be taken back"
+    assert decide(child, True).json["accepted"] is True
+    path = f"/api/face-data/students/{child.id}"
+    assert {told(decide(parent, False, child)), told(parent.delete(path))} == {(403, "student_decides")}
+    assert parent.get(path).json["consent"]["accepted"] is True
+
+
+def test_what_a_child_of_unknown_age_allowed_holds_until_the_age_is_known(cast: Cast) -> None:
+    child = cast.student()
+    assert decide(child, True).json["accepted"] is True
+    born(cast, child, years_before(clock.today("UTC"), 10))
+    assert child.get("/api/face-data/consent").json["accepted"] is False
+    assert decide(parent_of(cast, child), True, child).json["accepted"] is True
+
+
+def test_the_organisation_sets_the_age(cast: Cast, admin: Person) -> None:
+    child, parent = minor(cast)
+    path = f"/api/admin/organizations/{admin.organisation_id}"
+    for age, answer in ((10, (200, None)), (11, (403, "parental_consent_required")), (0, (200, None))):
+        admin.put(path, {"settings": {"faces": {"parental_consent_under": age}}})
+        assert told(decide(child, True)) == answer
+    assert told(decide(parent, True, child)) == (403, "student_decides")
+
+
+def test_a_birthday_begins_where_the_organisation_is(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At eleven o'clock of the 11th in Greenwich it is the 12th in Auckland."""
+    now = datetime(2026, 3, 11, 11, tzinfo=UTC)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    here, there = cast.student(), cast.student(organisation_id=cast.other_organisation())
+    for student in (here, there):
+        born(cast, student, date(2010, 3, 12))
+    assert told(decide(here, True)) == (403, "parental_consent_required")
+    assert decide(there, True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("day", "birthday"),
+    [
+        (date(2026, 3, 12), date(2010, 3, 12)),
+        (date(2024, 2, 29), date(2008, 2, 29)),
+        (date(2032, 2, 29), date(2016, 2, 29)),
+        (date(2416, 2, 29), date(2400, 2, 29)),
+        (date(2116, 2, 29), date(2100, 2, 28)),
+    ],
+)
+def test_sixteen_years_before_a_day(day: date, birthday: date) -> None:
+    """Where there was no 29th of February, the 28th was the last."""
+    assert years_before(day, 16) == birthday
+
+
+# who, and the withdrawal
+
+
+@pytest.mark.parametrize("role", [Role.EMPLOYEE, Role.TEACHER, Role.ADMIN])
+def test_everybody_who_can_be_recorded_enrols(cast: Cast, role: Role) -> None:
+    person = cast.person(role)
+    assert enrol(person, [PICTURE]).status_code == 201
+    assert person.get("/api/face-data/my-data").json["stored"] == 1
+
+
+def test_parents_do_not(cast: Cast) -> None:
+    parent = cast.person(Role.PARENT)
+    assert told(decide(parent, True)) == (403, "role_not_allowed")
+    assert told(parent.post("/api/face-data/upload", {"image": "x"})) == (403, "role_not_allowed")
+
+
+def test_after_a_withdrawal_nothing_is_left_and_nobody_knows_the_face(cast: Cast, admin: Person) -> None:
+    room, gate = Classroom.open(cast), add_gate(admin)
+    eileen = room.join("Eileen")
+    enrol(eileen, [PICTURE, PICTURE])
+    assert outcome(gate, image=data_url(PICTURE)) == "in"
+    assert decide(eileen, False).status_code == 200
+    with cast.app.app_context():
+        assert [column for column in SEALED if db.session.scalar(select(func.count(column)))] == []
+    assert outcome(gate, image=data_url(PICTURE)) == "unknown"
+    seen = room.recognise(PICTURE).json
+    assert (seen["recognised"], seen["uncertain"], seen["not_seen"][0]["has_face_data"]) == ([], [], False)
