@@ -73,8 +73,11 @@ def faces() -> None:
 @faces.command("rotate-key")
 @with_appcontext
 def rotate_key() -> None:
-    """Encrypt face templates and kept secrets anew, with the newest of FACE_KEYS."""
-    click.echo(f"{vault.rotate_key()} face templates and secrets are encrypted with the newest key")
+    """Encrypt face templates and kept secrets anew, with the newest of FACE_KEYS; can be interrupted and run again."""
+    sealed, unreadable = vault.rotate_key()
+    click.echo(f"{sealed} face templates and secrets are encrypted with the newest key")
+    if unreadable:
+        raise click.ClickException(f"None of FACE_KEYS opens {unreadable} others, which stay as they are")
 
 
 @faces.command("build")

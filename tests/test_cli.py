@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from app.extensions import db, settings
-from app.models import Class, Enrolment, Organisation, Record, Role, Session, User
+from app.models import Class, Enrolment, FaceTemplate, Organisation, Record, Role, Session, User
+from app.services import vault
 from tests.conftest import Cast, Person, clear
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make
 
 
 def run(cast: Cast, *arguments: str) -> Any:
@@ -100,3 +104,82 @@ def test_the_demonstration_stays_out_of_production(cast: Cast) -> None:
         with cast.app.app_context():
             settings().environment = "development"
     assert (refused.exit_code, "not in production" in refused.output) == (1, True)
+
+
+@pytest.fixture
+def new_key(cast: Cast) -> Iterator[SecretStr]:
+    """A newer key than what is kept is sealed with."""
+    new = SecretStr(Fernet.generate_key().decode())
+    with cast.app.app_context():
+        before = settings().face_keys
+        settings().face_keys = [new, *before]
+        yield new
+        settings().face_keys = before
+
+
+def templates(cast: Cast, student: Person, count: int) -> None:
+    with cast.app.app_context():
+        old = Fernet(settings().face_keys[-1].get_secret_value())
+        for number in range(count):
+            sealed = old.encrypt(str(number).encode())
+            make(FaceTemplate, organisation_id=student.organisation_id, user_id=student.id, encoding=sealed)
+
+
+def opened(cast: Cast, key: SecretStr) -> int:
+    """How many templates this key opens."""
+    with cast.app.app_context():
+        kept = db.session.scalars(select(FaceTemplate.encoding)).all()
+    return sum(_opens(key, encoding) for encoding in kept)
+
+
+def _opens(key: SecretStr, encoding: bytes) -> bool:
+    try:
+        return bool(Fernet(key.get_secret_value()).decrypt(encoding))
+    except InvalidToken:
+        return False
+
+
+def test_a_rotation_goes_on_while_people_call_and_holds_a_few_at_once(
+    cast: Cast, student: Person, new_key: SecretStr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who withdraws between two batches can, and what they deleted does not come back."""
+    monkeypatch.setattr(vault, "AT_ONCE", 2)
+    other = cast.student()
+    templates(cast, student, 3)
+    templates(cast, other, 2)
+    sizes: list[int] = []
+    one_batch = vault._rotate_some
+
+    def rotate_some(column: Any, after: Any) -> Any:
+        done = one_batch(column, after)
+        if done and not sizes:
+            assert other.post("/api/face-data/consent", {"accepted": False}).status_code == 200
+        sizes.append(len(done))
+        return done
+
+    monkeypatch.setattr(vault, "_rotate_some", rotate_some)
+    rotated = run(cast, "faces", "rotate-key")
+    assert (rotated.exit_code, rotated.output[:16]) == (0, "3 face templates"), rotated.output
+    assert (max(sizes), opened(cast, new_key)) == (2, 3)
+
+
+def test_an_interrupted_rotation_keeps_what_it_did_and_the_next_one_ends_it(
+    cast: Cast, student: Person, new_key: SecretStr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault, "AT_ONCE", 2)
+    templates(cast, student, 5)
+    one_batch, batches = vault._rotate_some, iter(range(2))
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(vault, "_rotate_some", lambda *which: (next(batches), one_batch(*which))[1])
+        assert run(cast, "faces", "rotate-key").exit_code != 0
+    assert opened(cast, new_key) == 4
+    assert run(cast, "faces", "rotate-key").exit_code == 0
+    assert opened(cast, new_key) == 5
+
+
+def test_what_no_key_opens_is_counted_and_holds_up_nothing(cast: Cast, student: Person, new_key: SecretStr) -> None:
+    with cast.app.app_context():
+        make(FaceTemplate, organisation_id=student.organisation_id, user_id=student.id, encoding=b"torn")
+    templates(cast, student, 1)
+    rotated = run(cast, "faces", "rotate-key")
+    assert (rotated.exit_code, "opens 1 others" in rotated.output, opened(cast, new_key)) == (1, True, 1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import select, update
 
 from app.extensions import db, settings
@@ -42,15 +43,44 @@ def vault() -> MultiFernet:
     return MultiFernet([Fernet(key.get_secret_value()) for key in settings().face_keys])
 
 
-@transaction
-def rotate_key() -> int:
-    """Seal everything anew with the newest of FACE_KEYS, so that the older ones can go; how much there was."""
-    count, keys = 0, vault()
+def is_newest(kept: bytes) -> bool:
+    """Whether it was sealed with the newest of FACE_KEYS."""
+    try:
+        Fernet(settings().face_keys[0].get_secret_value()).decrypt(kept)
+    except InvalidToken:
+        return False
+    return True
+
+
+def rotate_key() -> tuple[int, int]:
+    """Seal everything anew with the newest of FACE_KEYS, so that the older ones can go: how much there was, and how
+    much none of them opens, which stays as it is.
+
+    Each few are saved by themselves: calls go on meanwhile, and when it is interrupted it can be run again.
+    """
+    sealed = unreadable = 0
     for column in SEALED:
         last = uuid.UUID(int=0)
-        sealed = select(column.class_.id, column).where(column.is_not(None)).order_by(column.class_.id).limit(AT_ONCE)
-        while page := db.session.execute(sealed.where(column.class_.id > last)).all():
-            rows = [{"id": id_, column.key: keys.rotate(kept)} for id_, kept in page]
-            db.session.execute(update(column.class_), rows, execution_options={"audited": False})
-            count, last = count + len(rows), page[-1][0]
-    return count
+        while page := _rotate_some(column, last):
+            renewed, last = sum(page.values()), list(page)[-1]
+            sealed, unreadable = sealed + renewed, unreadable + len(page) - renewed
+    return sealed, unreadable
+
+
+@transaction
+def _rotate_some(column: Any, after: uuid.UUID) -> dict[uuid.UUID, bool]:
+    """The next few ids, and whether each one's was sealed anew; locked, so that nothing old comes back."""
+    next_ = select(column.class_.id, column).where(column.is_not(None), column.class_.id > after)
+    page = db.session.execute(next_.order_by(column.class_.id).limit(AT_ONCE).with_for_update()).all()
+    rows = [{"id": id_, column.key: new} for id_, kept in page if (new := _renewed(kept)) is not None]
+    if rows:
+        db.session.execute(update(column.class_), rows, execution_options={"audited": False})
+    renewed = {row["id"] for row in rows}
+    return {id_: id_ in renewed for id_, _ in page}
+
+
+def _renewed(kept: bytes) -> bytes | None:
+    try:
+        return vault().rotate(kept)
+    except InvalidToken:
+        return None
