@@ -155,6 +155,13 @@ class Retention(_Part):
     mails: int = Field(90, strict=True, ge=1, le=3650, description="Sent and failed mails, with their addresses")
     locations: int = Field(90, strict=True, ge=1, le=3650, description="Where people tried to check in")
     faces: int = Field(1095, strict=True, ge=1, le=1095, description="Face templates, at the latest")
+    faces_after_leaving: int = Field(
+        30,
+        strict=True,
+        ge=0,
+        le=1095,
+        description="Face templates of who has left: is not active, or is a student whose last class has ended",
+    )
     passages: int = Field(1095, strict=True, ge=1, le=3650, description="When people went in and out at gates")
 
 

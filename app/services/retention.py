@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import structlog
@@ -9,12 +10,14 @@ from sqlalchemy import delete, or_
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, FaceTemplate, Link, Mail, MailStatus, Organisation, Passage, RepeatableCall, SignIn
-from app.services import audit, repeats
+from app.models import Attempt, Link, Mail, MailStatus, Organisation, Passage, RepeatableCall, Role, SignIn
+from app.services import audit, face_retention, repeats
+from app.services.caller import Caller
 from app.services.organisation_settings import settings_of
 from app.services.organisations import all_organisations
 from app.services.transaction import transaction
 
+NOBODY = uuid.UUID(int=0)
 OVER = (MailStatus.SENT, MailStatus.FAILED, MailStatus.UNCERTAIN)
 
 log = structlog.get_logger(__name__)
@@ -25,6 +28,9 @@ def clean_up() -> None:
     has it, links that lead nowhere, and answers kept for the repeats of calls."""
     for organisation in all_organisations():
         _clean_up(organisation)
+        decided = settings_of(organisation.settings)
+        system = Caller(NOBODY, organisation.id, Role.ADMIN, organisation.time_zone, decided)
+        face_retention.delete_due(system)  # which the audit log is told of
 
 
 @transaction
@@ -32,11 +38,6 @@ def _clean_up(organisation: Organisation) -> None:
     now, kept = clock.now(), settings_of(organisation.settings).retention
     before = now - timedelta(days=kept.sign_ins)
     over = or_(SignIn.ended_at < before, SignIn.expires_at < before)
-    db.session.execute(  # which the audit log is told of
-        delete(FaceTemplate).where(
-            FaceTemplate.organisation_id == organisation.id, FaceTemplate.created_at < now - timedelta(days=kept.faces)
-        )
-    )
     for statement in (
         delete(SignIn).where(SignIn.organisation_id == organisation.id, over),
         delete(Attempt).where(

@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.extensions import db
-from app.models import FaceTemplate, Guardian, Role, StudentProfile
+from app.models import Enrolment, FaceTemplate, Guardian, Role, StudentProfile, User, UserStatus
+from app.services import face_retention, retention
 from app.services.consents import years_before
 from app.services.vault import SEALED
 from tests.api.test_gates import add_gate, outcome
@@ -275,3 +276,85 @@ def test_after_a_withdrawal_nothing_is_left_and_nobody_knows_the_face(cast: Cast
     assert outcome(gate, image=data_url(PICTURE)) == "unknown"
     seen = room.recognise(PICTURE).json
     assert (seen["recognised"], seen["uncertain"], seen["not_seen"][0]["has_face_data"]) == ([], [], False)
+
+
+# for how long
+
+
+def left(cast: Cast, person: Person, days: int) -> None:
+    """The person was in a class that they left so many days ago."""
+    today = clock.today("UTC")
+    dates = {"starts_on": today - timedelta(days=400), "ends_on": today - timedelta(days=days), "is_current": None}
+    with cast.app.app_context():
+        make(Enrolment, organisation_id=person.organisation_id, student_id=person.id, **dates)
+
+
+def stored(cast: Cast, person: Person, days: int = 100) -> None:
+    """A template of the person, so many days old."""
+    made = clock.now() - timedelta(days=days)
+    with cast.app.app_context():
+        make(FaceTemplate, organisation_id=person.organisation_id, user_id=person.id, created_at=made)
+
+
+def cleaned(cast: Cast) -> int:
+    """How many templates are left once what is due is deleted."""
+    with cast.app.app_context():
+        retention.clean_up()
+    return kept(cast)
+
+
+@pytest.mark.parametrize(("days", "count"), [(29, 1), (31, 0)])
+def test_a_student_who_left_their_last_class_is_forgotten_after_a_while(
+    cast: Cast, student: Person, days: int, count: int
+) -> None:
+    stored(cast, student)
+    left(cast, student, days)
+    left(cast, student, 300)
+    assert cleaned(cast) == count
+
+
+def test_who_is_in_another_class_or_was_never_in_one_is_kept(cast: Cast, student: Person) -> None:
+    stored(cast, cast.student())
+    stored(cast, student)
+    left(cast, student, 100)
+    with cast.app.app_context():
+        make(Enrolment, organisation_id=student.organisation_id, student_id=student.id, ends_on=None)
+    assert cleaned(cast) == 2
+
+
+def test_who_enrolled_after_leaving_has_as_long_from_then_on(cast: Cast, student: Person) -> None:
+    left(cast, student, 100)
+    stored(cast, student, days=29)
+    stored(cast, student, days=31)
+    assert cleaned(cast) == 1
+
+
+@pytest.mark.parametrize(("days", "count"), [(29, 1), (31, 0)])
+@pytest.mark.parametrize("status", ["inactive", "suspended"])
+def test_an_employee_who_is_no_longer_active_is_forgotten_after_a_while(
+    cast: Cast, status: str, days: int, count: int
+) -> None:
+    employee = cast.person(Role.EMPLOYEE)
+    stored(cast, employee)
+    assert cleaned(cast) == 1
+    with cast.app.app_context():
+        user = db.session.get_one(User, employee.id)
+        user.status, user.inactive_on = UserStatus(status), clock.today("UTC") - timedelta(days=days)
+        db.session.commit()
+    assert cleaned(cast) == count
+
+
+def test_the_grace_is_the_organisations_and_each_deletion_is_audited(
+    cast: Cast, admin: Person, student: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face_retention, "AT_ONCE", 2)
+    for _ in range(5):
+        stored(cast, student)
+    left(cast, student, 5)
+    assert cleaned(cast) == 5
+    path = f"/api/admin/organizations/{admin.organisation_id}"
+    admin.put(path, {"settings": {"retention": {"faces_after_leaving": 4}}})
+    assert cleaned(cast) == 0
+    log = admin.get("/api/admin/audit?entity=face_templates&action=delete").json
+    assert ({entry["person_id"] for entry in log["items"]}, log["total"]) == ({str(student.id)}, 5)
+    assert {entry["before"]["encoding"] for entry in log["items"]} == {"(secret)"}
