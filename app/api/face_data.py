@@ -20,13 +20,17 @@ from app.schemas.faces import (
     EnrolledFaceOut,
     EnrolledFacesOut,
     FaceDataOut,
+    FaceReportOut,
+    LikenessIn,
     PictureIn,
     PicturesIn,
 )
-from app.services import consents, errors
+from app.schemas.users import ReasonIn
+from app.services import consents, errors, face_report
 from app.services import face_data as service
 from app.services.consents import ConsentView
 from app.services.face_data import Enrolled, FaceData
+from app.services.face_report import FaceReport
 from app.services.paging import Page
 
 face_data = APIBlueprint("face_data", __name__, tag="Face data")
@@ -144,3 +148,31 @@ def delete_of_child(student_id: uuid.UUID) -> dict[str, str]:
     """Delete what is stored of one's child's face; the consent stays"""
     service.delete_of_child(caller(), student_id)
     return {"message": "The face data is deleted"}
+
+
+@face_data.get("/face-data/report")
+@who_may(ADMIN)
+@face_data.output(FaceReportOut)
+def report() -> FaceReport:
+    """What the organisation holds of faces, in numbers"""
+    return face_report.report(caller())
+
+
+@face_data.post("/face-data/users/<uuid:user_id>/likeness-permit")
+@who_may(ADMIN)
+@face_data.input(LikenessIn)
+@face_data.output(Message, status_code=201)
+def permit_likeness(user_id: uuid.UUID, json_data: LikenessIn) -> dict[str, str]:
+    """Let a person enrol although somebody else's face is like theirs, such as a twin's"""
+    service.permit_likeness(caller(), user_id, json_data.reason)
+    return {"message": "This person may enrol a face that is like another"}
+
+
+@face_data.delete("/face-data/users/<uuid:user_id>/likeness-permit")
+@who_may(ADMIN)
+@face_data.input(ReasonIn, location="query")
+@face_data.output(Message)
+def forbid_likeness(user_id: uuid.UUID, query_data: ReasonIn) -> dict[str, str]:
+    """Take this permit back, and delete what is stored of the person's face"""
+    service.forbid_likeness(caller(), user_id, query_data.reason)
+    return {"message": "The permit is taken back"}

@@ -70,3 +70,14 @@ class FaceTemplate(Tenant, Base):
     def quality(self) -> dict[str, float | None]:
         figures = "width sharpness yaw pitch roll brightness contrast dark bright".split()
         return {figure: getattr(self, figure) for figure in figures}
+
+
+class LikenessPermit(Tenant, Base):
+    """That a person may enrol a face that is as like somebody else's as one person's pictures are, as twins' are."""
+
+    __tablename__ = "likeness_permits"
+    erased_with = ("user_id",)
+    __table_args__ = table_args(UniqueConstraint("organisation_id", "user_id"))
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    given_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

@@ -80,6 +80,26 @@ class ConsentOut(Out):
     decided_text_version: str | None
 
 
+class LikenessIn(In):
+    reason: Annotated[str, Text(500, 1)] = Field(description="For the audit log", examples=["Twins"])
+
+
+class ConsentsToOut(Out):
+    text_version: str = Field(examples=["2"])
+    people: int = Field(description="Whose latest decision is a yes to this text", examples=[412])
+    counts: bool = Field(description="Whether a consent to this text still counts")
+
+
+class FaceReportOut(Out):
+    templates: int = Field(examples=[1236])
+    people: int = Field(description="Who have templates", examples=[412])
+    oldest: datetime | None = Field(description="When the oldest template was made")
+    due_soon: int = Field(description="Templates that are deleted within 30 days, as retention has it", examples=[15])
+    sealed_with_older_key: int = Field(description="Templates not yet encrypted with the newest key", examples=[0])
+    consents: list[ConsentsToOut]
+    likeness_permits: int = Field(description="People who may be like somebody else", examples=[2])
+
+
 class QualityOut(Out):
     width: int = Field(description="Of the face, in pixels", examples=[240])
     sharpness: Figure = Field(description="Variance of the Laplacian of the aligned face", examples=[312.5])

@@ -164,10 +164,20 @@ def standing(caller: Caller) -> Select[Any]:
     of_age = Consent.user_id.not_in(caller.rows(StudentProfile, StudentProfile.user_id).where(_under_age(caller)))
     return caller.rows(Consent, Consent.user_id).where(
         Consent.accepted,
-        Consent.text_version.in_(_holding(_newest(caller))),
+        Consent.text_version.in_(holding(caller)),
         or_(by_guardian, of_age),
         ~_later(accepted=False),
     )
+
+
+def holding(caller: Caller) -> list[str]:
+    """The versions of the text to which a consent holds."""
+    return _holding(_newest(caller))
+
+
+def is_latest() -> ColumnElement[bool]:
+    """The condition that a decision is the person's latest."""
+    return ~_later()
 
 
 def lock_person(caller: Caller, user_id: uuid.UUID) -> None:

@@ -313,7 +313,7 @@ class DifferentPeople(Refusal):
 
 
 class FaceOfAnother(Refusal):
-    status, code, title = 409, "face_of_another", "Somebody else has already enrolled this face"
+    status, code, title = 409, "face_of_another", "Somebody else has enrolled this face, or one like it"
 
 
 class TooManyTemplates(Refusal):

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from sqlalchemy import func
+from uuid_utils.compat import uuid7
 
+from app import clock
 from app.extensions import db, face_pool, settings
 from app.faces import (
     Analysis,
@@ -23,8 +25,8 @@ from app.faces import (
     distances,
     only_face,
 )
-from app.models import FaceTemplate
-from app.services import errors
+from app.models import FaceTemplate, LikenessPermit
+from app.services import audit, errors
 from app.services.caller import Caller
 from app.services.consents import (
     ConsentView,
@@ -35,7 +37,8 @@ from app.services.consents import (
     require_may_decide,
 )
 from app.services.face_vault import seal, unseal
-from app.services.transaction import release, transaction
+from app.services.transaction import changed, insert_missing, release, transaction
+from app.services.users import read_user
 
 SOMEBODY_ELSE = 0.45
 """As near as this, two encodings are of one person even among many thousands of others; a picture of somebody who has
@@ -69,7 +72,7 @@ def enrol(caller: Caller, pictures: Sequence[bytes]) -> Enrolled:
         TooManyTemplates: more would be stored than the installation allows.
         FaceRejected, PictureTooLarge: a picture cannot be used; says which, and why.
         DifferentPeople: the pictures, and those stored before, are not all of one person.
-        FaceOfAnother: somebody else has enrolled this face.
+        FaceOfAnother: somebody else has enrolled this face, and the caller has no permit (`permit_likeness`).
         FacesBusy: too many pictures are waiting.
     """
     require_faces(caller)
@@ -139,6 +142,25 @@ def delete_of_child(caller: Caller, student_id: uuid.UUID) -> None:
 
 
 @transaction
+def permit_likeness(caller: Caller, user_id: uuid.UUID, reason: str) -> None:
+    """Let a person, such as a twin, enrol although somebody else's face is like theirs. Raises NotFound."""
+    audit.because(reason)
+    read_user(caller, user_id)
+    own = {"organisation_id": caller.organisation_id, "user_id": user_id, "given_by_id": caller.user_id}
+    row = {"id": uuid7(), "created_at": clock.now()} | own
+    insert_missing(LikenessPermit, [row], ("organisation_id", "user_id"))
+
+
+@transaction
+def forbid_likeness(caller: Caller, user_id: uuid.UUID, reason: str | None) -> None:
+    """Take the permit back; what was enrolled with it is deleted. Raises NotFound when there is none."""
+    audit.because(reason)
+    if not changed(caller.remove(LikenessPermit).where(LikenessPermit.user_id == user_id)):
+        raise errors.NotFound("This person has no such permit")
+    _delete(caller, user_id)
+
+
+@transaction
 def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
     """Consent and room are looked at again: much can happen while pictures are read."""
     lock_person(caller, caller.user_id)
@@ -149,7 +171,8 @@ def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
     own = np.stack([*encodings, *(unseal(template.encoding) for template in before)])
     if different_people(own, tolerance(caller)):
         raise errors.DifferentPeople
-    _require_nobody_else(caller, encodings)
+    if not _may_be_like_another(caller):
+        _require_nobody_else(caller, encodings)
     templates = [
         FaceTemplate(
             organisation_id=caller.organisation_id,
@@ -178,6 +201,11 @@ def _delete(caller: Caller, user_id: uuid.UUID) -> None:
 
 def _data(caller: Caller, user_id: uuid.UUID) -> FaceData:
     return FaceData(_templates(caller, user_id), read_consent(caller, user_id))
+
+
+def _may_be_like_another(caller: Caller) -> bool:
+    permit = caller.rows(LikenessPermit, LikenessPermit.id).where(LikenessPermit.user_id == caller.user_id)
+    return db.session.scalar(permit) is not None
 
 
 def _templates(caller: Caller, user_id: uuid.UUID) -> Sequence[FaceTemplate]:

@@ -1,4 +1,4 @@
-"""Consent: organisations' own texts"""
+"""Consent: organisations' own texts; who may be like somebody else"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,7 +31,25 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
     )
+    op.create_table(
+        "likeness_permits",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("given_by_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["given_by_id"], ["users.id"], name="fk_likeness_permits_given_by_id_users"),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name="fk_likeness_permits_organisation_id_organisations"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_likeness_permits_user_id_users"),
+        sa.PrimaryKeyConstraint("id", name="pk_likeness_permits"),
+        sa.UniqueConstraint("organisation_id", "user_id", name="uq_likeness_permits_organisation_id_user_id"),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("likeness_permits")
     op.drop_table("consent_texts")

@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from app import clock
-from app.extensions import db
+from app.extensions import db, settings
 from app.models import Enrolment, FaceTemplate, Guardian, Role, StudentProfile, User, UserStatus
-from app.services import face_retention, retention
+from app.services import face_report, face_retention, retention
 from app.services.consents import years_before
 from app.services.vault import SEALED
 from tests.api.test_gates import add_gate, outcome
@@ -358,3 +360,62 @@ def test_the_grace_is_the_organisations_and_each_deletion_is_audited(
     log = admin.get("/api/admin/audit?entity=face_templates&action=delete").json
     assert ({entry["person_id"] for entry in log["items"]}, log["total"]) == ({str(student.id)}, 5)
     assert {entry["before"]["encoding"] for entry in log["items"]} == {"(secret)"}
+
+
+# likenesses
+
+
+def test_a_twin_enrols_once_an_administrator_permits_it_with_a_reason(cast: Cast, admin: Person) -> None:
+    enrol(cast.student(), [PICTURE])
+    twin_ = cast.student()
+    assert told(enrol(twin_, [PICTURE])) == (409, "face_of_another")
+    path = f"/api/face-data/users/{twin_.id}/likeness-permit"
+    assert told(admin.post(path, {})) == (422, "invalid_input")
+    assert admin.post(path, {"reason": "Twins"}).status_code == 201
+    assert admin.post(path, {"reason": "Twins"}).status_code == 201, "a second time changes nothing"
+    assert enrol(twin_, [PICTURE]).status_code == 201
+    log = admin.get("/api/admin/audit?entity=likeness_permits").json["items"]
+    assert [(entry["person_id"], entry["reason"]) for entry in log] == [(str(twin_.id), "Twins")]
+    assert admin.delete(path).status_code == 200
+    assert (twin_.get("/api/face-data/my-data").json["stored"], kept(cast)) == (0, 1)
+    assert told(enrol(twin_, [PICTURE])) == (409, "face_of_another")
+    assert admin.delete(path).status_code == 404
+
+
+# the report
+
+
+def test_the_report_counts_what_is_held_and_shows_nobody(cast: Cast, admin: Person, student: Person) -> None:
+    people = [student, cast.student(), cast.student()]
+    for person in people:
+        consent(person)
+    publish(admin, requires_new_consent=True)
+    consent(people[0])
+    decide(people[1], False)
+    stored(cast, people[0], days=10)
+    stored(cast, people[0], days=1090)
+    stored(cast, people[2], days=100)
+    left(cast, people[2], 15)
+    elsewhere = cast.student(organisation_id=cast.other_organisation())
+    stored(cast, elsewhere)
+    found = admin.get("/api/face-data/report")
+    assert found.status_code == 200, found.text
+    report = found.json
+    assert (report["templates"], report["people"], report["due_soon"], report["likeness_permits"]) == (3, 2, 2, 0)
+    assert [(one["people"], one["counts"]) for one in report["consents"]] == [(1, False), (1, True)]
+    assert (clock.now() - datetime.fromisoformat(report["oldest"])).days == 1090
+    assert report["sealed_with_older_key"] == 0
+    assert str(student.id) not in found.text
+
+
+def test_the_report_counts_what_waits_for_the_newest_key(
+    cast: Cast, admin: Person, student: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face_report, "AT_ONCE", 1)
+    enrol(student, [PICTURE, PICTURE])
+    with cast.app.app_context():
+        keys = [SecretStr(Fernet.generate_key().decode()), *settings().face_keys]
+        monkeypatch.setattr(settings(), "face_keys", keys)
+    assert admin.get("/api/face-data/report").json["sealed_with_older_key"] == 2
+    assert cast.app.test_cli_runner().invoke(args=["faces", "rotate-key"]).exit_code == 0
+    assert admin.get("/api/face-data/report").json["sealed_with_older_key"] == 0
