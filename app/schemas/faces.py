@@ -162,7 +162,7 @@ class SeenOut(Out):
 
 class NotSeenOut(Out):
     student: StudentOut
-    has_face_data: bool = Field(description="false: could not be recognised, since no face is enrolled")
+    has_face_data: bool = Field(description="false: could not be recognised: no face is enrolled, or no consent holds")
 
 
 class RecognitionOut(Out):
