@@ -28,6 +28,7 @@ from app.api.oneroster import oneroster
 from app.api.organisations import organisations
 from app.api.pages import pages
 from app.api.policy import PUBLIC, who_may
+from app.api.recognitions import recognitions
 from app.api.reviews import reviews
 from app.api.sessions import sessions
 from app.api.single_sign_on import single_sign_on
@@ -63,6 +64,7 @@ def register(app: APIFlask) -> None:
         check_in,
         reviews,
         attendance,
+        recognitions,
         leave,
         gates,
         days,

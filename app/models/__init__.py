@@ -17,6 +17,7 @@ from app.models.people import (
     User,
     UserStatus,
 )
+from app.models.recognitions import Recognition, RecognitionPicture, SeenFace
 from app.models.repeats import RepeatableCall
 from app.models.sessions import Attempt, Record, RecordMark, Session, Source, Status, Verification
 from app.models.sign_in import ApiKey, Identity, Link, LinkKind, SecondFactor, SignIn, SingleSignOn
@@ -58,11 +59,14 @@ __all__ = [
     "MailStatus",
     "Organisation",
     "Passage",
+    "Recognition",
+    "RecognitionPicture",
     "Record",
     "RecordMark",
     "RepeatableCall",
     "Role",
     "SecondFactor",
+    "SeenFace",
     "Session",
     "SignIn",
     "SingleSignOn",

@@ -168,6 +168,7 @@ class NotSeenOut(Out):
 class RecognitionOut(Out):
     """Boxes are in pixels of the upright picture."""
 
+    recognition_id: uuid.UUID = Field(description="Under which it is kept, to be confirmed")
     class_id: uuid.UUID
     images: list[ImageOut]
     recognised: list[SeenOut]

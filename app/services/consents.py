@@ -26,6 +26,7 @@ from app.services.errors import (
     StudentDecides,
 )
 from app.services.paging import Page, Paging, paginate
+from app.services.seen_faces import forget
 from app.services.students import visible_students
 from app.services.transaction import transaction
 
@@ -107,7 +108,7 @@ def read_consent(caller: Caller, user_id: uuid.UUID) -> ConsentView:
 
 @transaction
 def record_consent(caller: Caller, accepted: bool, text_version: str | None) -> ConsentView:
-    """Record the caller's decision; a no deletes their templates at once.
+    """Record the caller's decision; a no deletes their templates at once, and where they were recognised.
 
     text_version: of the text that they have read; None: whichever it is now.
 
@@ -200,6 +201,7 @@ def _record(caller: Caller, user_id: uuid.UUID, accepted: bool, text_version: st
     db.session.add(decision)
     if not accepted:
         db.session.execute(caller.remove(FaceTemplate).where(FaceTemplate.user_id == user_id))
+        forget(caller, {user_id})
     db.session.flush()
     return read_consent(caller, user_id)
 

@@ -284,6 +284,14 @@ class NothingToReview(Refusal):
     status, code, title = 409, "nothing_to_review", "Nobody has checked in here: change the record instead"
 
 
+class RecognitionConfirmed(Refusal):
+    status, code, title = 409, "recognition_confirmed", "This recognition was confirmed already: change marks instead"
+
+
+class ConfirmationRefused(Refusal):
+    status, code, title = 422, "confirmation_refused", "Some of it is wrong, so nothing was saved: see errors"
+
+
 class ConsentRequired(Refusal):
     status, code, title = 403, "consent_required", "Read and accept the consent to face recognition first"
 

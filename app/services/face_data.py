@@ -37,6 +37,7 @@ from app.services.consents import (
     require_may_decide,
 )
 from app.services.face_vault import seal, unseal
+from app.services.seen_faces import forget
 from app.services.transaction import changed, insert_missing, release, transaction
 from app.services.users import read_user
 
@@ -129,7 +130,8 @@ def data_of_child(caller: Caller, student_id: uuid.UUID) -> FaceData:
 
 @transaction
 def delete(caller: Caller) -> None:
-    """Delete the caller's templates for good; the consent stays, so that they can enrol anew."""
+    """Delete the caller's templates for good, and where they were recognised; the consent stays, so that they can
+    enrol anew."""
     _delete(caller, caller.user_id)
 
 
@@ -197,6 +199,7 @@ def _require_nobody_else(caller: Caller, encodings: Encodings) -> None:
 def _delete(caller: Caller, user_id: uuid.UUID) -> None:
     lock_person(caller, user_id)
     db.session.execute(caller.remove(FaceTemplate).where(FaceTemplate.user_id == user_id))
+    forget(caller, {user_id})
 
 
 def _data(caller: Caller, user_id: uuid.UUID) -> FaceData:

@@ -162,6 +162,14 @@ class Retention(_Part):
         le=1095,
         description="Face templates of who has left: is not active, or is a student whose last class has ended",
     )
+    recognitions: int = Field(
+        30,
+        strict=True,
+        ge=1,
+        le=365,
+        description="Recognitions that nobody has confirmed, and the faces of the others; a face stays as long as its "
+        "picture, the counts of a confirmation stay",
+    )
     passages: int = Field(1095, strict=True, ge=1, le=3650, description="When people went in and out at gates")
 
 

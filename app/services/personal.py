@@ -15,6 +15,7 @@ from app.models import AuditEntry, Base, Link, Mail, Record, Tenant, User, UserS
 from app.models.base import SECRET
 from app.services.accounts import emails_elsewhere
 from app.services.caller import Caller
+from app.services.seen_faces import forget
 
 Told = dict[str, Any]
 
@@ -40,6 +41,7 @@ def delete_personal(caller: Caller, user: User) -> list[uuid.UUID]:
     """Within a transaction: delete what is the person's own and take their name off the rest; which rows went."""
     gone: list[uuid.UUID] = []
     addresses = _addresses(caller, user)
+    forget(caller, {user.id})
     for model, columns in _naming_people():
         named = [column for column in columns if column.key in model.erased_with]
         if named:

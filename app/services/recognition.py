@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from app.extensions import db
-from app.faces import Analysis, Box, Match, match
+from app.faces import Analysis, Box, Face, Match, match
 from app.models import FaceTemplate, User
 from app.services.caller import Caller
 from app.services.classes import taught_class
@@ -18,6 +19,7 @@ from app.services.enrolments import current_students
 from app.services.face_data import analyse, require_faces, tolerance
 from app.services.face_vault import unseal
 from app.services.jobs import report
+from app.services.seen_faces import keep
 from app.services.transaction import release
 
 
@@ -28,6 +30,8 @@ class FaceView:
     student: User | None
     confidence: float | None
     distance: float | None
+    figures: dict[str, float]
+    """What was measured of the face itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class NotSeen:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
+    recognition_id: uuid.UUID
+    """By which it is confirmed (`services.recognitions`)."""
     class_id: uuid.UUID
     images: Sequence[ImageView]
     recognised: Sequence[Seen]
@@ -63,8 +69,8 @@ class Recognition:
 
 
 def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) -> Recognition:
-    """Match the faces on pictures of the room with the class's students whose consent holds. Nothing is stored or
-    marked.
+    """Match the faces on pictures of the room with the class's students whose consent holds. Nothing is marked; what
+    was seen is kept, to be confirmed.
 
     A student recognised on one picture is not uncertain because of another.
 
@@ -91,7 +97,24 @@ def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) ->
         faces = np.stack([f.encoding for f in analysis.faces]) if analysis.faces else np.empty((0, 128), np.float32)
         matches = match(faces, templates, owners, tolerance(caller))
         images.append(_image(analysis, matches, students))
-    return _summary(class_id, images, students, {t.user_id for t in kept})
+    sizes = [(image.width, image.height) for image in images]
+    recognition_id = keep(caller, class_id, sizes, _seen_faces(images), pictures)
+    return _summary(recognition_id, class_id, images, students, {t.user_id for t in kept})
+
+
+def _seen_faces(images: Sequence[ImageView]) -> list[dict[str, Any]]:
+    """Columns of SeenFace."""
+    return [
+        {"image": image, "number": number, **asdict(face.box), "outcome": face.outcome}
+        | {"student_id": face.student and face.student.id, "confidence": face.confidence}
+        | {"distance": face.distance, "figures": face.figures}
+        for image, view in enumerate(images)
+        for number, face in enumerate(view.faces)
+    ]
+
+
+def _figures(face: Face) -> dict[str, float]:
+    return {"score": face.score, "sharpness": face.sharpness}
 
 
 def _image(analysis: Analysis, matches: Iterable[Match], students: Sequence[User]) -> ImageView:
@@ -102,6 +125,7 @@ def _image(analysis: Analysis, matches: Iterable[Match], students: Sequence[User
             None if found.person is None else students[found.person],
             found.confidence,
             found.distance,
+            _figures(face),
         )
         for face, found in zip(analysis.faces, matches, strict=True)
     ]
@@ -109,11 +133,16 @@ def _image(analysis: Analysis, matches: Iterable[Match], students: Sequence[User
 
 
 def _summary(
-    class_id: uuid.UUID, images: Sequence[ImageView], students: Sequence[User], enrolled: set[uuid.UUID]
+    recognition_id: uuid.UUID,
+    class_id: uuid.UUID,
+    images: Sequence[ImageView],
+    students: Sequence[User],
+    enrolled: set[uuid.UUID],
 ) -> Recognition:
     recognised, uncertain = _best(images, "recognised"), _best(images, "uncertain")
     seen = recognised.keys() | uncertain.keys()
     return Recognition(
+        recognition_id,
         class_id,
         images,
         list(recognised.values()),

@@ -130,6 +130,11 @@ def mark_present(
     """
     if reason:
         audit.because(reason)
+    return give_present(caller, session_id, student_ids)
+
+
+def give_present(caller: Caller, session_id: uuid.UUID, student_ids: Sequence[uuid.UUID]) -> Marking:
+    """Within a transaction: as `mark_present`."""
     session, office = session_to_mark(caller, session_id)
     known = _markable(caller, session, set(student_ids))
     given = [Given(session, student_id, Meaning(Status.PRESENT)) for student_id in known]

@@ -6,11 +6,24 @@ import uuid
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import delete, or_
+from sqlalchemy import delete, exists, or_
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Link, Mail, MailStatus, Organisation, Passage, RepeatableCall, Role, SignIn
+from app.models import (
+    Attempt,
+    Link,
+    Mail,
+    MailStatus,
+    Organisation,
+    Passage,
+    Recognition,
+    RecognitionPicture,
+    RepeatableCall,
+    Role,
+    SeenFace,
+    SignIn,
+)
 from app.services import audit, face_retention, repeats
 from app.services.caller import Caller
 from app.services.organisation_settings import settings_of
@@ -24,8 +37,8 @@ log = structlog.get_logger(__name__)
 
 
 def clean_up() -> None:
-    """Delete ended sign-ins, mails, attempts to check in, passages and face templates as long ago as each organisation
-    has it, links that lead nowhere, and answers kept for the repeats of calls."""
+    """Delete ended sign-ins, mails, attempts to check in, passages, face templates and recognitions as long ago as each
+    organisation has it, links that lead nowhere, and answers kept for the repeats of calls."""
     for organisation in all_organisations():
         _clean_up(organisation)
         decided = settings_of(organisation.settings)
@@ -35,7 +48,8 @@ def clean_up() -> None:
 
 @transaction
 def _clean_up(organisation: Organisation) -> None:
-    now, kept = clock.now(), settings_of(organisation.settings).retention
+    now, decided = clock.now(), settings_of(organisation.settings)
+    kept = decided.retention
     before = now - timedelta(days=kept.sign_ins)
     over = or_(SignIn.ended_at < before, SignIn.expires_at < before)
     for statement in (
@@ -48,6 +62,21 @@ def _clean_up(organisation: Organisation) -> None:
         ),
         delete(Passage).where(
             Passage.organisation_id == organisation.id, Passage.at < now - timedelta(days=kept.passages)
+        ),
+        delete(RecognitionPicture).where(
+            RecognitionPicture.organisation_id == organisation.id,
+            RecognitionPicture.created_at < now - timedelta(days=decided.faces.keep_pictures_days),
+        ),
+        delete(Recognition).where(
+            Recognition.organisation_id == organisation.id,
+            Recognition.confirmed_at.is_(None),
+            Recognition.created_at < now - timedelta(days=kept.recognitions),
+        ),
+        delete(SeenFace).where(
+            SeenFace.organisation_id == organisation.id,
+            SeenFace.created_at < now - timedelta(days=kept.recognitions),
+            # whoever withdraws their consent is found on a picture by its faces
+            ~exists().where(RecognitionPicture.recognition_id == SeenFace.recognition_id),
         ),
         delete(Link).where(Link.organisation_id == organisation.id, Link.expires_at < now),
         delete(Mail).where(

@@ -10,13 +10,22 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import select, update
 
 from app.extensions import db, settings
-from app.models import FaceTemplate, JobPart, LeaveAttachment, RepeatableCall, SecondFactor, SingleSignOn
+from app.models import (
+    FaceTemplate,
+    JobPart,
+    LeaveAttachment,
+    RecognitionPicture,
+    RepeatableCall,
+    SecondFactor,
+    SingleSignOn,
+)
 from app.services.transaction import transaction
 
 SEALED = (
     FaceTemplate.encoding,
     JobPart.sealed,
     LeaveAttachment.sealed,
+    RecognitionPicture.sealed,
     RepeatableCall.body,
     SecondFactor.secret,
     SingleSignOn.client_secret,

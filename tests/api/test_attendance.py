@@ -237,5 +237,5 @@ def test_recognition_takes_files_as_it_takes_json(room: Classroom) -> None:
     by_files = room.teacher.post("/api/attendance/recognize-faces", data=files)
     by_json = room.teacher.post("/api/attendance/recognize-faces", {"classId": room.id, "images": [data_url(picture)]})
     assert by_files.status_code == 200
-    assert by_files.json == by_json.json
+    assert by_files.json | {"recognition_id": ""} == by_json.json | {"recognition_id": ""}
     assert names(by_files.json["recognised"]) == {"Eileen"}

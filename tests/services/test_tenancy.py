@@ -26,7 +26,17 @@ WITHOUT_A_CALLER = {
     "audit.py": {"AuditChain", "AuditEntry"},  # chained for each organisation by itself
     "jobs.py": {"Job", "JobPart"},  # whoever runs them runs those of all organisations, and the system's own
     # one organisation after the other
-    "retention.py": {"Attempt", "Link", "Mail", "Passage", "RepeatableCall", "SignIn"},
+    "retention.py": {
+        "Attempt",
+        "Link",
+        "Mail",
+        "Passage",
+        "Recognition",
+        "RecognitionPicture",
+        "RepeatableCall",
+        "SeenFace",
+        "SignIn",
+    },
     "check_in.py": {"Session"},  # those to which several callers check in
     "closing.py": {"Session"},  # whatever is over, wherever
     "timetables.py": {"Timetable"},

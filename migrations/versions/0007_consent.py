@@ -6,7 +6,7 @@ from alembic import op
 from app.models.base import UTCDateTime
 
 
-revision = "0006"
+revision = "0007"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
