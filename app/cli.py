@@ -1,7 +1,10 @@
 """The administrator's commands: `flask create-admin`, `flask demo`, `flask faces build`, `flask faces rotate-key`,
-`flask audit verify`."""
+`flask faces evaluate`, `flask audit verify`."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from apiflask import APIFlask
@@ -12,8 +15,9 @@ from app.extensions import settings
 from app.faces import ModelBroken, build_all
 from app.models import Role
 from app.schemas.base import Email
-from app.services import audit, demo, installation, organisations, vault
+from app.services import audit, demo, evaluation, installation, organisations, vault
 from app.services.errors import Refusal
+from app.services.evaluation import Evaluated
 
 
 def register(app: APIFlask) -> None:
@@ -89,6 +93,53 @@ def build_models() -> None:
     except ModelBroken as broken:
         raise click.ClickException(str(broken)) from broken
     click.echo(f"The models are in {settings().faces_dir}")
+
+
+@faces.command("evaluate")
+@with_appcontext
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--pairs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV with the columns a, b (pictures in FOLDER), same (1: one person, 0: two) and, if there are any, group.",
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Draw the curves into this folder.")
+def evaluate(folder: Path, pairs: Path | None, out: Path | None) -> None:
+    """Try the recognition on pictures whose people are known: a folder per person in FOLDER, or pairs in a CSV."""
+    try:
+        found = evaluation.evaluate(folder, pairs, lambda n, of: click.echo(f"{n} of {of} pictures", err=True))
+    except evaluation.PairsUnreadable as wrong:
+        raise click.ClickException(str(wrong)) from wrong
+    click.echo(f"{found.pictures - len(found.unread)} of {found.pictures} pictures could be used")
+    for name, reason in found.unread.items():
+        click.echo(f"  {name}: {reason}")
+    if found.lost:
+        click.echo(f"{found.lost} pairs are left out for them")
+    for part in found.parts:
+        for line in _told(part):
+            click.echo(line)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in evaluation.charts(found).items():
+            (out / name).write_bytes(content)
+            click.echo(f"{out / name} is drawn")
+
+
+def _told(part: Evaluated) -> Iterator[str]:
+    of_one, of_two = len(part.pairs.of_one), len(part.pairs.of_two)
+    yield f"\n{part.name}: {of_one} of one person, {of_two} of two"
+    yield "threshold  true match rate        false match rate"
+    for rates in part.rates:
+        true, false = _share(rates.true, of_one), _share(rates.false, of_two)
+        yield f"{rates.threshold:.2f}       {true:<22} {false}{'  (default)' if rates.is_default else ''}".rstrip()
+    if part.equal_error:
+        yield "equal error rate: {:.2%} at {:.3f}".format(*part.equal_error)
+    if part.reliability:
+        yield f"stated and observed probability differ by {part.reliability.error:.4f} on average"
+
+
+def _share(some: int, of: int) -> str:
+    return f"{some / of:7.2%} ({some} of {of})" if of else "no pairs"
 
 
 @click.command("demo")
