@@ -14,6 +14,7 @@ from app.faces import FacePool
 from app.services.backends import backend_for
 from app.services.changes import Hub
 from app.services.check_in import group_of_check_ins
+from app.services.gallery import Galleries
 from app.services.health import version
 from app.services.schedules import SCHEDULES
 from config import Settings
@@ -41,6 +42,7 @@ def assemble(settings: Settings) -> APIFlask:
         backend=backend_for(app, settings),
         changes=Hub(settings),
         check_ins=group_of_check_ins(),
+        galleries=Galleries(),
     )
     settings.instance_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log_level)

@@ -66,6 +66,12 @@ def variation(image: Image.Image, n: int) -> Image.Image:
     return ImageEnhance.Contrast(ImageEnhance.Brightness(taken).enhance(shot.brightness)).enhance(shot.contrast)
 
 
+def coarse(image: Image.Image) -> Image.Image:
+    """The same person as a poor camera takes them: still they, but not as surely."""
+    few = image.resize((round(image.width / 3.5), round(image.height / 3.5)))
+    return ImageEnhance.Contrast(few.resize(image.size, Image.Resampling.NEAREST)).enhance(3)
+
+
 def group(*people: Image.Image) -> Image.Image:
     """One picture of a room in which the people stand side by side, from left to right."""
     width = sum(person.width + MARGIN for person in people) + MARGIN

@@ -5,7 +5,7 @@ The rest of the product knows only what is exported here.
 
 from app.faces.enrolment import different_people, only_face
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, ModelBroken, PictureTooLarge
-from app.faces.matching import Match, confidence, distances, match, verify
+from app.faces.matching import Match, Rows, Templates, confidence, distances, is_among, match, verify
 from app.faces.pool import FacePool, Progress
 from app.faces.quality import Quality
 from app.faces.types import Analysis, Box, Encodings, Face
@@ -25,10 +25,13 @@ __all__ = [
     "PictureTooLarge",
     "Progress",
     "Quality",
+    "Rows",
+    "Templates",
     "build_all",
     "confidence",
     "different_people",
     "distances",
+    "is_among",
     "match",
     "only_face",
     "verify",

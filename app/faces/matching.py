@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -11,13 +13,18 @@ from numpy.typing import NDArray
 
 from app.faces.types import Encodings
 
-UNCERTAIN_BAND = 0.08
-"""So near under the tolerance, a match is for the teacher to decide."""
-RUNNER_UP_MARGIN = 0.06
-"""So near behind the best, somebody else may as well be the one."""
-SLOPE, OFFSET = -19.2, 10.6
+STRANGERS = NormalDist(0.8476, 0.0860)
+"""Distances of encodings of two people; see bench/calibrate_faces.py."""
+SLOPE, OFFSET = -23.2, 12.2
+RUNNER_UP_ODDS = 10.0
+"""So many times likelier than anybody else must the nearest be."""
+AT_ONCE = 8192
+"""Templates that are compared in one go: a few megabytes beside the gallery, whatever its size."""
+ROUNDING = 1e-4
+"""More than a squared distance in float32 can be wrong by; what is so near the limit is measured again."""
 
 Outcome = Literal["recognised", "uncertain", "unknown"]
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +37,73 @@ class Match:
     confidence: float | None = None
 
 
-def match(faces: Encodings, templates: Encodings, owners: NDArray[np.intp], tolerance: float) -> list[Match]:
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """Those that faces are compared with, several a person.
+
+    encodings: shape (t, 128). owners: shape (t,), each template's person, as an index from 0. norms: shape (t,), the
+    encodings' squared lengths.
+    """
+
+    encodings: Encodings
+    owners: Rows
+    norms: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, encodings: Encodings, owners: Rows) -> Templates:
+        return cls(encodings, owners, _squares(encodings))
+
+
+def match(
+    faces: Encodings, templates: Templates, tolerance: float, rate: float, rows: Rows | None = None
+) -> list[Match]:
     """Assign faces to people, at most one to one, so that the sum of what is gained under the tolerance is largest.
 
-    faces: shape (f, 128). templates: shape (t, 128), several a person. owners: shape (t,), each template's person,
-    as an index from 0. tolerance: encodings further apart are of two people.
+    A face is recognised where it is within `limit` of its person, and nobody else is nearly as likely; uncertain up to
+    the tolerance; unknown beyond.
+
+    faces: shape (f, 128). tolerance: encodings further apart are of two people. rate: how often a stranger may be
+    recognised as somebody. rows: of the templates, those that are candidates; all by default.
     """
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - large, and what reads pictures loads this module
 
-    if not len(faces) or not len(templates):
+    face, row, away = _within(faces, templates, tolerance, rows)
+    if not len(face):
         return [Match("unknown") for _ in faces]
-    by_person = np.full((len(faces), int(owners.max()) + 1), np.inf)
-    np.minimum.at(by_person.T, owners, distances(faces, templates).T)
+    people, column = np.unique(templates.owners[row], return_inverse=True)
+    to_people = np.full((len(faces), len(people)), np.inf)
+    np.minimum.at(to_people, (face, column), away)
     # what is beyond the tolerance costs as much as no match at all, so it cannot push out what is within
-    rows, columns = linear_sum_assignment(np.minimum(by_person, tolerance))
-    assigned = dict(zip(rows.tolist(), columns.tolist(), strict=True))
-    return [_judge(by_person[face], assigned.get(face), tolerance) for face in range(len(faces))]
+    of_faces, columns = linear_sum_assignment(np.minimum(to_people, tolerance))
+    assigned = dict(zip(of_faces.tolist(), columns.tolist(), strict=True))
+    near = limit(rate, _people(templates, rows))
+    return [_judge(to_people[face], assigned.get(face), people, near) for face in range(len(faces))]
 
 
-def verify(face: NDArray[np.float32], templates: Encodings, tolerance: float) -> Match:
+def verify(face: NDArray[np.float32], templates: Encodings, tolerance: float, rate: float) -> Match:
     """Whether a face, shape (128,), is that of the one person whose templates these are, shape (t, 128), t > 0; how far
     it is from them is told either way."""
     distance = float(distances(face[None], templates).min())
-    likely: Outcome = "recognised" if distance <= tolerance - UNCERTAIN_BAND else "uncertain"
+    likely: Outcome = "recognised" if distance <= limit(rate, 1) else "uncertain"
     return Match(likely if distance <= tolerance else "unknown", 0, distance, confidence(distance))
 
 
+def is_among(faces: Encodings, templates: Templates, tolerance: float, rows: Rows) -> bool:
+    """Whether any of the faces, shape (f, 128), is within the tolerance of any of these rows of the templates."""
+    return bool(len(_within(faces, templates, tolerance, rows)[0]))
+
+
+def limit(rate: float, compared: int) -> float:
+    """The distance to the nearest of so many people (at least 1) that a stranger stays beyond but for this rate.
+
+    With independent comparisons a stranger is as near to any of n with 1 - (1 - p)^n (Šidák, 1967), where p is the
+    chance with one, from the distances of strangers.
+    """
+    return STRANGERS.inv_cdf(-math.expm1(math.log1p(-rate) / compared))
+
+
 def distances(a: Encodings, b: Encodings) -> NDArray[np.float64]:
-    """Euclidean distances, shape (len(a), len(b)), through one matrix product."""
+    """Euclidean distances of few encodings, shape (len(a), len(b)), through one matrix product."""
     wide, other = a.astype(np.float64), b.astype(np.float64)
     squares: NDArray[np.float64] = (wide**2).sum(1)[:, None] + (other**2).sum(1)[None, :] - 2 * wide @ other.T
     return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
@@ -66,16 +112,57 @@ def distances(a: Encodings, b: Encodings) -> NDArray[np.float64]:
 def confidence(distance: float) -> float:
     """The probability that two encodings at this distance are of one person, either being as likely beforehand.
 
-    Platt scaling (Platt, 1999), fitted by bench/calibrate_faces.py on 231 pairs of 22 pictures of seven adults: few, so
-    its smoothed targets keep it modest.
+    Platt scaling (Platt, 1999), fitted by bench/calibrate_faces.py; so few pairs of one person were at hand that its
+    smoothed targets keep it modest.
     """
     return 1 / (1 + math.exp(-(SLOPE * distance + OFFSET)))
 
 
-def _judge(to_people: NDArray[np.float64], person: int | None, tolerance: float) -> Match:
-    if person is None or to_people[person] > tolerance:
+def _within(
+    faces: Encodings, templates: Templates, tolerance: float, rows: Rows | None
+) -> tuple[Rows, Rows, NDArray[np.float64]]:
+    """The pairs that are not further apart than the tolerance: face, row and distance, each shape (pairs,).
+
+    All are compared in float32, by matrix products; the few that may be within are measured in float64.
+    """
+    found = [np.empty((0, 2), np.intp)]
+    least = (_squares(faces)[:, None] - np.float32(tolerance**2 + ROUNDING)) / 2
+    for part in _parts(len(templates.owners) if rows is None else rows):
+        # |a - b|^2 <= t^2 as a.b - |b|^2 / 2 >= (|a|^2 - t^2) / 2, which passes over the product twice only
+        products = faces @ templates.encodings[part].T
+        products -= templates.norms[part] / 2
+        face, place = np.divmod(np.flatnonzero(products >= least), products.shape[1])
+        row = place + part.start if isinstance(part, slice) else part[place]
+        found.append(np.column_stack((face, row)))
+    face, row = np.concatenate(found).T
+    away = np.linalg.norm(faces[face].astype(np.float64) - templates.encodings[row], axis=1)
+    inside = away <= tolerance
+    return face[inside], row[inside], away[inside]
+
+
+def _parts(rows: int | Rows) -> Iterator[slice | Rows]:
+    for start in range(0, rows if isinstance(rows, int) else len(rows), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        yield part if isinstance(rows, int) else rows[part]
+
+
+def _people(templates: Templates, rows: Rows | None) -> int:
+    """How many have templates in these rows; told without sorting them."""
+    owners = templates.owners if rows is None else templates.owners[rows]
+    present = np.zeros(int(owners.max()) + 1, bool)
+    present[owners] = True
+    return int(present.sum())
+
+
+def _squares(encodings: Encodings) -> NDArray[np.float32]:
+    squares: NDArray[np.float32] = np.einsum("ij,ij->i", encodings, encodings)
+    return squares
+
+
+def _judge(to_people: NDArray[np.float64], person: int | None, people: Rows, near: float) -> Match:
+    if person is None or to_people[person] == np.inf:
         return Match("unknown")
     distance = float(to_people[person])
     runner_up = np.delete(to_people, person).min(initial=np.inf)
-    sure = distance <= tolerance - UNCERTAIN_BAND and runner_up - distance >= RUNNER_UP_MARGIN
-    return Match("recognised" if sure else "uncertain", person, distance, confidence(distance))
+    sure = distance <= near and SLOPE * (distance - runner_up) >= math.log(RUNNER_UP_ODDS)
+    return Match("recognised" if sure else "uncertain", int(people[person]), distance, confidence(distance))

@@ -46,3 +46,8 @@ class Analysis:
     width: int
     height: int
     faces: tuple[Face, ...]
+
+    @property
+    def encodings(self) -> Encodings:
+        """Of all faces, shape (n, 128)."""
+        return np.array([face.encoding for face in self.faces], np.float32).reshape(-1, 128)

@@ -3,7 +3,7 @@
 from app.models.audit import AuditChain, AuditEntry
 from app.models.base import Base, Tenant
 from app.models.classes import Class, ClassTeacher, Enrolment, TeacherRole
-from app.models.faces import Consent, ConsentText, FaceTemplate, LikenessPermit
+from app.models.faces import Consent, ConsentText, FaceTemplate, Gallery, LikenessPermit
 from app.models.gates import CredentialKind, Direction, Gate, GateCredential, Passage
 from app.models.jobs import Job, JobPart, JobStatus
 from app.models.leave import LeaveAttachment, LeaveRequest, LeaveStatus
@@ -41,6 +41,7 @@ __all__ = [
     "EmergencyContact",
     "Enrolment",
     "FaceTemplate",
+    "Gallery",
     "Gate",
     "GateCredential",
     "Guardian",

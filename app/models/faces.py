@@ -81,3 +81,13 @@ class LikenessPermit(Tenant, Base):
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     given_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+
+
+class Gallery(Tenant, Base):
+    """As which an organisation's templates were left by whoever changed them last (`services.gallery`)."""
+
+    __tablename__ = "galleries"
+    audited = False
+    __table_args__ = table_args(UniqueConstraint("organisation_id"))
+
+    mark: Mapped[uuid.UUID]

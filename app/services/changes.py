@@ -216,10 +216,10 @@ def _named(state: ORMExecuteState, column: str) -> set[uuid.UUID]:
     if state.is_insert:
         values = state.statement.compile().params  # type: ignore[attr-defined]
         return {value for name, value in values.items() if name.startswith(column)}
-    return _compared(state, column) or _compared(state, "organisation_id")
+    return compared_with(state, column) or compared_with(state, "organisation_id")
 
 
-def _compared(state: ORMExecuteState, column: str) -> set[uuid.UUID]:
+def compared_with(state: ORMExecuteState, column: str) -> set[uuid.UUID]:
     """The values that a statement's condition compares a column with."""
     condition = state.statement.whereclause  # type: ignore[attr-defined]
     found: set[uuid.UUID] = set()

@@ -36,9 +36,10 @@ def face(caller: Caller, picture: bytes | None, templates: Encodings | None) -> 
         return Piece("fail", {}, "face_missing")
     if templates is None:
         return Piece("fail", {}, "face_not_enrolled")
+    rate = caller.settings.faces.false_match_rate
     try:
         (analysis,) = analyse([picture])
-        found = verify(only_face(analysis).encoding, templates, tolerance(caller))
+        found = verify(only_face(analysis).encoding, templates, tolerance(caller), rate)
     except (FaceRefused, FaceRejected, PictureTooLarge) as unclear:
         return Piece("fail", {"reason": unclear.code, "advice": unclear.detail}, "face_unclear")
     figures = {"distance": round(found.distance or 0.0, 4), "confidence": round(found.confidence or 0.0, 4)}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from app.faces import Encodings
 from app.services import vault
 
 
@@ -16,3 +19,9 @@ def seal(encoding: NDArray[np.float32]) -> bytes:
 def unseal(kept: bytes) -> NDArray[np.float32]:
     """The encoding, shape (128,), whichever of FACE_KEYS it was sealed with."""
     return np.frombuffer(vault.unseal(kept), "<f4")
+
+
+def unseal_all(kept: Iterable[bytes]) -> Encodings:
+    """The encodings, shape (n, 128): the keys are read once for all of them."""
+    keys = vault.vault()
+    return np.frombuffer(b"".join(keys.decrypt(one) for one in kept), "<f4").reshape(-1, 128)

@@ -101,6 +101,14 @@ class FacePolicy(_Part):
         le=0.6,
         description="Encodings further apart are of two people; null: the installation's",
     )
+    false_match_rate: float = Field(
+        1e-4,
+        strict=True,
+        ge=1e-7,
+        le=1e-2,
+        description="How often somebody who is not enrolled may be recognised as one of all with whom they are "
+        "compared; who is not as near as that, and not beyond the tolerance, is uncertain",
+    )
     keep_pictures_days: int = Field(
         0, strict=True, ge=0, le=365, description="How long pictures of a room are kept; 0: not at all"
     )

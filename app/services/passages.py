@@ -8,13 +8,12 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from sqlalchemy import and_, func
 from uuid_utils.compat import uuid7
 
@@ -24,7 +23,6 @@ from app.faces import Box, match
 from app.models import (
     CredentialKind,
     Direction,
-    FaceTemplate,
     Gate,
     GateCredential,
     Passage,
@@ -37,10 +35,9 @@ from app.models import (
     Verification,
 )
 from app.services.caller import Caller
-from app.services.consents import standing
 from app.services.days import LONGEST_STAY, day_of
 from app.services.face_data import analyse, require_faces, tolerance
-from app.services.face_vault import unseal
+from app.services.gallery import gallery
 from app.services.gates import keyed_hash
 from app.services.records import THERE
 from app.services.transaction import insert_missing, release, transaction
@@ -105,27 +102,25 @@ class Passing:
 def pass_by_face(caller: Caller, picture: bytes) -> list[Passing]:
     """Let through everybody who is recognised on the gate's picture, each by themselves.
 
-    Candidates are the organisation's active people who have enrolled their face and whose consent holds.
+    Candidates are the organisation's people who have enrolled their face and whose consent holds; who among them is not
+    active is nobody's double, and is unknown.
 
     Raises:
         FacesOff: the organisation does not use face recognition.
         FaceRejected, PictureTooLarge, FacesBusy: as `face_data.analyse`.
     """
     require_faces(caller)
-    kept = db.session.execute(_gallery(caller)).all()
     release()
-    people = list(dict.fromkeys(row.user_id for row in kept))
-    place = {user_id: index for index, user_id in enumerate(people)}
-    templates = np.stack([unseal(row.encoding) for row in kept]) if kept else np.empty((0, 128), np.float32)
-    owners = np.array([place[row.user_id] for row in kept], np.intp)
-    found = analyse([picture])[0].faces
-    faces = np.stack([face.encoding for face in found]) if found else np.empty((0, 128), np.float32)
+    (analysis,) = analyse([picture])
+    known = gallery(caller)
+    release()
     seen = []
-    for face, judged in zip(found, match(faces, templates, owners, tolerance(caller)), strict=True):
+    matches = match(analysis.encodings, known.templates, tolerance(caller), caller.settings.faces.false_match_rate)
+    for face, judged in zip(analysis.faces, matches, strict=True):
         measured = {"distance": judged.distance, "confidence": judged.confidence}
         figures = {name: round(figure, 4) for name, figure in measured.items() if figure is not None}
         if judged.outcome == "recognised" and judged.person is not None:
-            seen.append(Seen(None, people[judged.person], "face", figures, face.box))
+            seen.append(Seen(None, known.people[judged.person], "face", figures, face.box))
         else:
             seen.append(Seen(Outcome(judged.outcome), None, "face", figures, face.box))
     return _let_through(caller, seen)
@@ -138,14 +133,6 @@ def pass_by_credential(caller: Caller, kind: CredentialKind, value: str) -> list
     )
     user_id = db.session.scalar(own)
     return _let_through(caller, [Seen(None if user_id else Outcome.UNKNOWN, user_id, kind.value)])
-
-
-def _gallery(caller: Caller) -> Any:
-    return (
-        caller.rows(FaceTemplate, FaceTemplate.user_id, FaceTemplate.encoding)
-        .join(User, User.id == FaceTemplate.user_id)
-        .where(User.status == UserStatus.ACTIVE, FaceTemplate.user_id.in_(standing(caller)))
-    )
 
 
 def _let_through(caller: Caller, seen: Sequence[Seen]) -> list[Passing]:
@@ -164,7 +151,7 @@ def _save(caller: Caller, seen: Sequence[Seen]) -> list[Passing]:
     for one in seen:
         person = people.get(one.user_id) if one.user_id else None
         if person is None:
-            passings.append(Passing(one.outcome or Outcome.UNKNOWN, one))
+            passings.append(Passing(one.outcome or Outcome.UNKNOWN, one if one.outcome else replace(one, figures={})))
         elif (before := last.get(person.id)) and now - before.at < DEBOUNCE:
             passings.append(Passing(Outcome.DEBOUNCED, one, person, before))
         else:

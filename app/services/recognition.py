@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from app.extensions import db
 from app.faces import Analysis, Box, Face, Match, match
-from app.models import FaceTemplate, User
+from app.models import User
 from app.services.caller import Caller
 from app.services.classes import taught_class
-from app.services.consents import standing
 from app.services.enrolments import current_students
 from app.services.face_data import analyse, require_faces, tolerance
-from app.services.face_vault import unseal
+from app.services.gallery import gallery
 from app.services.jobs import report
 from app.services.seen_faces import keep
 from app.services.transaction import release
@@ -82,24 +79,21 @@ def recognise(caller: Caller, class_id: uuid.UUID, pictures: Sequence[bytes]) ->
     require_faces(caller)
     taught_class(caller, class_id)
     students = db.session.scalars(current_students(caller, class_id)).all()
-    place = {student.id: index for index, student in enumerate(students)}
-    kept = db.session.execute(
-        caller.rows(FaceTemplate, FaceTemplate.user_id, FaceTemplate.encoding).where(
-            FaceTemplate.user_id.in_(current_students(caller, class_id, User.id).order_by(None)),
-            FaceTemplate.user_id.in_(standing(caller)),
-        )
-    ).all()
     release()
-    templates = np.stack([unseal(t.encoding) for t in kept]) if kept else np.empty((0, 128), np.float32)
-    owners = np.array([place[t.user_id] for t in kept], np.intp)
+    analyses = analyse(pictures, report)
+    known = gallery(caller)  # after what takes long: who withdrew meanwhile is out
+    release()
+    by_id = {student.id: student for student in students}
+    rows = known.rows_of(by_id)
+    enrolled = {known.place[id_]: student for id_, student in by_id.items() if id_ in known.place}
+    rate = caller.settings.faces.false_match_rate
     images = []
-    for analysis in analyse(pictures, report):
-        faces = np.stack([f.encoding for f in analysis.faces]) if analysis.faces else np.empty((0, 128), np.float32)
-        matches = match(faces, templates, owners, tolerance(caller))
-        images.append(_image(analysis, matches, students))
+    for analysis in analyses:
+        matches = match(analysis.encodings, known.templates, tolerance(caller), rate, rows)
+        images.append(_image(analysis, matches, enrolled))
     sizes = [(image.width, image.height) for image in images]
     recognition_id = keep(caller, class_id, sizes, _seen_faces(images), pictures)
-    return _summary(recognition_id, class_id, images, students, {t.user_id for t in kept})
+    return _summary(recognition_id, class_id, images, students, by_id.keys() & known.place.keys())
 
 
 def _seen_faces(images: Sequence[ImageView]) -> list[dict[str, Any]]:
@@ -117,12 +111,12 @@ def _figures(face: Face) -> dict[str, float]:
     return {"score": face.score, "sharpness": face.sharpness}
 
 
-def _image(analysis: Analysis, matches: Iterable[Match], students: Sequence[User]) -> ImageView:
+def _image(analysis: Analysis, matches: Iterable[Match], people: Mapping[int, User]) -> ImageView:
     faces = [
         FaceView(
             face.box,
             found.outcome,
-            None if found.person is None else students[found.person],
+            None if found.person is None else people[found.person],
             found.confidence,
             found.distance,
             _figures(face),

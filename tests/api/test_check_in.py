@@ -28,7 +28,7 @@ from app.models import (
 from app.services import installation, retention
 from tests.conftest import Cast, Person, settings_for
 from tests.factories import make
-from tests.pictures import astronaut, data_url, encode, grace_hopper, variation
+from tests.pictures import astronaut, coarse, data_url, encode, grace_hopper, variation
 from tests.statements import counted
 from tests.story import Classroom, consent, enrol
 from tests.test_races import at_once, twin
@@ -508,11 +508,13 @@ def test_a_face_is_compared_with_ones_own_and_nobody_elses(room: Classroom, cast
 
 
 def test_a_face_that_may_be_ones_own_is_looked_at(room: Classroom, cast: Cast, decide: Any) -> None:
-    eileen, picture = room.join("Eileen"), data_url(encode(variation(astronaut(), 3)))
+    """Strangers are as near as this more often than once in ten million times."""
+    eileen, picture = room.join("Eileen"), data_url(encode(coarse(astronaut())))
     enrol(eileen, [encode(astronaut())])
-    assert check_in(eileen, with_policy(room, requires=["face"]), image=picture).status_code == 201
-    distance = kept(cast)[0].evidence["face"]["distance"]
-    decide(faces={"tolerance": distance + 0.07})
+    assert (
+        check_in(eileen, with_policy(room, requires=["face"]), image=picture).json["verification_status"] == "verified"
+    )
+    decide(faces={"false_match_rate": 1e-7})
     answer = check_in(eileen, with_policy(room, requires=["face"]), image=picture)
     assert (answer.status_code, answer.json["verification_status"]) == (201, "pending")
     assert kept(cast)[1].evidence["face"]["outcome"] == "uncertain"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from app.faces import Encodings, Match, distances, match
-from app.faces.matching import RUNNER_UP_MARGIN, UNCERTAIN_BAND, confidence
+from app.faces import Encodings, Match, Rows, Templates, distances, is_among, match, verify
+from app.faces.matching import AT_ONCE, RUNNER_UP_ODDS, SLOPE, STRANGERS, confidence, limit
 
-TOLERANCE = 0.6
+TOLERANCE, RATE = 0.6, 1e-4
+RUNNER_UP_MARGIN = -math.log(RUNNER_UP_ODDS) / SLOPE
 Place = tuple[float, float]
 places = st.tuples(st.integers(-20, 20), st.integers(-20, 20)).map(lambda at: (at[0] / 20, at[1] / 20))
 
@@ -25,13 +26,17 @@ def at(*where: float | Place) -> Encodings:
     return encodings
 
 
-def owners(*people: int) -> NDArray[np.intp]:
+def owners(*people: int) -> Rows:
     return np.array(people, np.intp)
+
+
+def found_in(faces: Encodings, known: Encodings, whose: Rows, tolerance: float = TOLERANCE) -> list[Match]:
+    return match(faces, Templates.of(known, whose), tolerance, RATE)
 
 
 def matched(faces: Encodings, people: Encodings) -> list[tuple[str, int | None]]:
     """With one template a person."""
-    return [(m.outcome, m.person) for m in match(faces, people, owners(*range(len(people))), TOLERANCE)]
+    return [(m.outcome, m.person) for m in found_in(faces, people, owners(*range(len(people))))]
 
 
 @pytest.mark.parametrize(
@@ -46,15 +51,15 @@ def matched(faces: Encodings, people: Encodings) -> list[tuple[str, int | None]]
         pytest.param([0.2, 0.1], [0, 2], [("unknown", None), ("recognised", 0)], id="whichever comes first"),
         pytest.param([0, 0, 0], [0], [("recognised", 0)] + [("unknown", None)] * 2, id="a crowd of one person's faces"),
         pytest.param(
-            [-0.02, 0.32],
+            [-0.02, 0.34],
             [0, 0.55],
             [("recognised", 0), ("recognised", 1)],
             id="two faces, two people, all near enough",
         ),
         pytest.param([0.2], [0, 0.42], [("uncertain", 0)], id="a close runner-up makes it uncertain"),
-        pytest.param([0.2], [0, 0.5], [("recognised", 0)], id="a runner-up far enough behind does not"),
-        pytest.param([0.5], [0, 3], [("recognised", 0)], id="outside the band under the tolerance"),
-        pytest.param([0.55], [0, 3], [("uncertain", 0)], id="inside the band under the tolerance"),
+        pytest.param([0.2], [0, 0.52], [("recognised", 0)], id="a runner-up far enough behind does not"),
+        pytest.param([0.5], [0, 3], [("recognised", 0)], id="nearer than strangers are"),
+        pytest.param([0.55], [0, 3], [("uncertain", 0)], id="as near as a stranger may be"),
         pytest.param([0.61], [0, 3], [("unknown", None)], id="beyond the tolerance"),
         pytest.param([0], [], [("unknown", None)], id="nobody is enrolled"),
         pytest.param([], [0, 2], [], id="nobody is on the picture"),
@@ -86,34 +91,90 @@ def test_whom_another_face_has_taken_still_counts_as_runner_up() -> None:
 
 def test_the_nearest_of_a_persons_templates_counts() -> None:
     templates = at(0, 5, 2, 0.9)
-    (found,) = match(at(1), templates, owners(0, 0, 1, 1), TOLERANCE)
+    (found,) = found_in(at(1), templates, owners(0, 0, 1, 1))
     assert (found.outcome, found.person) == ("recognised", 1)
     assert found.distance == pytest.approx(0.1)
 
 
 def test_a_persons_own_templates_are_no_runners_up() -> None:
-    (found,) = match(at(0.1), at(0, 0.05, 0.2, 3), owners(0, 0, 0, 1), TOLERANCE)
+    (found,) = found_in(at(0.1), at(0, 0.05, 0.2, 3), owners(0, 0, 0, 1))
     assert found.outcome == "recognised"
 
 
 def test_templates_may_come_in_any_order_and_people_may_have_none() -> None:
-    found = match(at(0, 2), at(2, 0, 2.1, 0.1), owners(4, 1, 4, 1), TOLERANCE)
+    found = found_in(at(0, 2), at(2, 0, 2.1, 0.1), owners(4, 1, 4, 1))
     assert [m.person for m in found] == [1, 4]
 
 
 def test_an_unknown_face_has_no_person_distance_or_confidence() -> None:
-    assert match(at(3), at(0), owners(0), TOLERANCE) == [Match("unknown", None, None, None)]
+    assert found_in(at(3), at(0), owners(0)) == [Match("unknown", None, None, None)]
 
 
 def test_a_match_has_the_confidence_of_its_distance() -> None:
-    (found,) = match(at(0.25), at(0), owners(0), TOLERANCE)
+    (found,) = found_in(at(0.25), at(0), owners(0))
     assert found.distance == pytest.approx(0.25)
     assert found.confidence == confidence(found.distance or 0)
 
 
-def test_a_lower_tolerance_moves_the_band_with_it() -> None:
-    found = [match(at(d), at(0), owners(0), tolerance=0.4)[0].outcome for d in (0.3, 0.35, 0.41)]
-    assert found == ["recognised", "uncertain", "unknown"]
+@pytest.mark.parametrize(
+    ("tolerance", "rate", "expected"),
+    [
+        (0.6, 1e-4, ["recognised", "recognised", "uncertain", "unknown"]),
+        (0.6, 1e-7, ["recognised", "uncertain", "uncertain", "unknown"]),
+        (0.5, 1e-4, ["recognised", "recognised", "unknown", "unknown"]),
+    ],
+)
+def test_the_rate_says_where_the_uncertain_band_begins_and_the_tolerance_where_it_ends(
+    tolerance: float, rate: float, expected: list[str]
+) -> None:
+    faces, known = [at(d) for d in (0.3, 0.45, 0.55, 0.61)], at(0)
+    assert [match(face, Templates.of(known, owners(0)), tolerance, rate)[0].outcome for face in faces] == expected
+    assert [verify(face[0], known, tolerance, rate).outcome for face in faces] == expected
+
+
+def test_the_more_people_are_compared_the_nearer_one_must_be() -> None:
+    few, many = (at(0, *range(2, people + 1)) for people in (2, 1000))
+    assert [matched(at(0.48), known)[0][0] for known in (few, many)] == ["recognised", "uncertain"]
+
+
+def test_several_templates_of_one_person_are_no_more_people() -> None:
+    assert found_in(at(0.5), at(0, *[5] * 999), owners(*[0] * 1000))[0].outcome == "recognised"
+
+
+@pytest.mark.parametrize("people", [1, 30, 100_000])
+def test_within_the_limit_strangers_come_as_often_as_the_rate_says(people: int) -> None:
+    chance = STRANGERS.cdf(limit(RATE, people))
+    assert -math.expm1(people * math.log1p(-chance)) == pytest.approx(RATE, rel=1e-3)
+
+
+def test_only_candidates_are_matched_counted_and_runners_up() -> None:
+    known = Templates.of(at(0, 0.05, 2, *range(3, 1003)), owners(*range(1003)))
+    (found,) = match(at(0.48), known, TOLERANCE, RATE, owners(0, 2))
+    assert (found.outcome, found.person) == ("recognised", 0)
+    assert match(at(0), known, TOLERANCE, RATE, owners(2)) == [Match("unknown")]
+    assert match(at(0), known, TOLERANCE, RATE, owners()) == [Match("unknown")]
+
+
+@pytest.mark.parametrize("first", [None, 1])
+def test_a_large_gallery_is_compared_to_its_last_template(first: int | None) -> None:
+    many = 2 * AT_ONCE + 3
+    known = Templates.of(np.concatenate([at(*[9] * (many - 1)), at(0)]), np.arange(many))
+    (found,) = match(at(0.2), known, TOLERANCE, RATE, None if first is None else np.arange(first, many))
+    assert (found.outcome, found.person) == ("recognised", many - 1)
+    assert found.distance == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("place", "rows", "expected"), [(0.59, [0, 1], True), (0.61, [0, 1], False), (0, [1], False)])
+def test_a_face_is_among_those_who_are_within_the_tolerance(place: float, rows: list[int], expected: bool) -> None:
+    assert is_among(at(place), Templates.of(at(0, 5), owners(0, 1)), TOLERANCE, owners(*rows)) is expected
+
+
+def test_a_face_that_two_people_have_enrolled_is_somebodys() -> None:
+    assert is_among(at(0), Templates.of(at(0, 0), owners(0, 1)), TOLERANCE, owners(0, 1))
+
+
+def test_nobodys_face_is_among_nobody() -> None:
+    assert not is_among(at(0), Templates.of(at(), owners()), TOLERANCE, owners())
 
 
 def test_confidence_is_a_probability_that_falls_with_distance() -> None:
@@ -147,7 +208,7 @@ def test_every_face_has_one_match_no_person_two_and_nobody_is_taken_from_too_far
 ) -> None:
     encodings, known = at(*faces), at(*(place for place, _ in templates))
     whose = owners(*(owner for _, owner in templates))
-    found = match(encodings, known, whose, TOLERANCE)
+    found = found_in(encodings, known, whose)
 
     assert len(found) == len(faces)
     taken = [m.person for m in found if m.person is not None]
@@ -161,8 +222,8 @@ def test_every_face_has_one_match_no_person_two_and_nobody_is_taken_from_too_far
             assert m.distance <= TOLERANCE
             others = np.delete(to_people[face], m.person)
             if m.outcome == "recognised":
-                assert m.distance <= TOLERANCE - UNCERTAIN_BAND
-                assert others.min() - m.distance >= RUNNER_UP_MARGIN - 1e-9
+                assert m.distance <= limit(RATE, len(set(whose.tolist())))
+                assert others.min() > TOLERANCE or others.min() - m.distance >= RUNNER_UP_MARGIN - 1e-9
     free_people = set(range(5)) - set(taken)
     left_out = [face for face, m in enumerate(found) if m.person is None]
     assert all(to_people[face, person] > TOLERANCE - 1e-6 for face in left_out for person in free_people)

@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from app.faces import Encodings, Match, match, only_face
+from app.faces import Encodings, Match, Templates, match, only_face
 from tests.faces.known import SHARED, analysis
 from tests.pictures import SHARED_FACES
 
-TOLERANCE = 0.6
+TOLERANCE, RATE = 0.6, 1e-4
 
 
 def truth() -> list[tuple[str, set[str], int]]:
@@ -33,8 +33,8 @@ def enrolled() -> tuple[list[str], Encodings]:
 
 def matches(picture: str, names: list[str]) -> list[Match]:
     owners, templates = enrolled()
-    faces = np.stack([face.encoding for face in analysis(picture).faces])
-    return match(faces, templates, np.array([names.index(owner) for owner in owners]), TOLERANCE)
+    known = Templates.of(templates, np.array([names.index(owner) for owner in owners]))
+    return match(analysis(picture).encodings, known, TOLERANCE, RATE)
 
 
 @pytest.mark.parametrize(("picture", "people", "strangers"), truth())
