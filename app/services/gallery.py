@@ -99,7 +99,7 @@ class Galleries:
 def gallery(caller: Caller) -> Held:
     """The templates of everybody in the organisation whose consent holds, as of now.
 
-    Takes long when it is the first time in this process: 3 s for 100,000.
+    Takes long when it is the first time in this process: every template is decrypted.
     """
     galleries = cast(Galleries, current_app.extensions["galleries"])
     mark = _mark(caller)
