@@ -98,6 +98,7 @@ class FaceReportOut(Out):
     sealed_with_older_key: int = Field(description="Templates not yet encrypted with the newest key", examples=[0])
     consents: list[ConsentsToOut]
     likeness_permits: int = Field(description="People who may be like somebody else", examples=[2])
+    pictures: int = Field(description="Pictures of rooms that are kept", examples=[0])
 
 
 class QualityOut(Out):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from calendar import isleap
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -30,14 +31,15 @@ from app.services.seen_faces import forget
 from app.services.students import visible_students
 from app.services.transaction import transaction
 
-TEXT_VERSION = "2026-11-21"
+TEXT_VERSION = "2026-11-21.2"
 TEXT = (
     "I allow my organisation to recognise my face in order to record my attendance. From each picture that I send it "
     "computes 128 numbers (a template) and keeps these, encrypted; the picture itself is not kept. The templates are "
     "compared with the faces in pictures that my teachers take of the room, that the organisation's gates take of "
-    "whoever stands before them, and that I send to check in, and serve no other purpose. I can withdraw this consent "
-    "at any time, without giving a reason and without disadvantage: my templates are then deleted at once, and my "
-    "attendance is recorded in another way."
+    "whoever stands before them, and that I send to check in, and serve no other purpose. Where my organisation keeps "
+    "pictures of a room for some days, for my teachers to check who was recognised, these are encrypted as well. I can "
+    "withdraw this consent at any time, without giving a reason and without disadvantage: my templates, and kept "
+    "pictures on which I was recognised, are then deleted at once, and my attendance is recorded in another way."
 )
 """Of organisations that have published none."""
 
@@ -116,7 +118,7 @@ def record_consent(caller: Caller, accepted: bool, text_version: str | None) -> 
         ParentalConsentRequired: they are too young to say yes.
         ConsentTextChanged: they have read another.
     """
-    lock_person(caller, caller.user_id)
+    lock_people(caller, {caller.user_id})
     if accepted and _is_minor(caller, caller.user_id):
         raise ParentalConsentRequired
     return _record(caller, caller.user_id, accepted, text_version)
@@ -132,7 +134,7 @@ def record_for_child(caller: Caller, student_id: uuid.UUID, accepted: bool, text
         ConsentTextChanged: they have read another.
     """
     child(caller, student_id)
-    lock_person(caller, student_id)
+    lock_people(caller, {student_id})
     require_may_decide(caller, student_id, accepted=accepted)
     return _record(caller, student_id, accepted, text_version)
 
@@ -181,9 +183,10 @@ def is_latest() -> ColumnElement[bool]:
     return ~_later()
 
 
-def lock_person(caller: Caller, user_id: uuid.UUID) -> None:
-    """Within a transaction: what is kept of this person's face changes one call after another."""
-    db.session.execute(caller.rows(User, User.id).where(User.id == user_id).with_for_update())
+def lock_people(caller: Caller, user_ids: Collection[uuid.UUID]) -> None:
+    """Within a transaction: what is kept of these people's faces changes one call after another."""
+    theirs = caller.rows(User, User.id).where(User.id.in_(user_ids))
+    db.session.execute(theirs.order_by(User.id).with_for_update())
 
 
 def _record(caller: Caller, user_id: uuid.UUID, accepted: bool, text_version: str | None) -> ConsentView:

@@ -31,7 +31,7 @@ from app.services.caller import Caller
 from app.services.consents import (
     ConsentView,
     child,
-    lock_person,
+    lock_people,
     read_consent,
     require_consent,
     require_may_decide,
@@ -168,7 +168,7 @@ def forbid_likeness(caller: Caller, user_id: uuid.UUID, reason: str | None) -> N
 @transaction
 def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
     """Consent and room are looked at again: much can happen while pictures are read."""
-    lock_person(caller, caller.user_id)
+    lock_people(caller, {caller.user_id})
     require_consent(caller)
     before = _templates(caller, caller.user_id)
     _require_room(len(before), len(faces))
@@ -199,7 +199,7 @@ def _require_nobody_else(caller: Caller, encodings: Encodings) -> None:
 
 
 def _delete(caller: Caller, user_id: uuid.UUID) -> None:
-    lock_person(caller, user_id)
+    lock_people(caller, {user_id})
     db.session.execute(caller.remove(FaceTemplate).where(FaceTemplate.user_id == user_id))
     forget(caller, {user_id})
 

@@ -11,7 +11,7 @@ from sqlalchemy import func
 
 from app import clock
 from app.extensions import db, settings
-from app.models import Consent, FaceTemplate, LikenessPermit
+from app.models import Consent, FaceTemplate, LikenessPermit, RecognitionPicture
 from app.services import vault
 from app.services.caller import Caller
 from app.services.consents import holding, is_latest
@@ -42,6 +42,7 @@ class FaceReport:
     sealed_with_older_key: int
     consents: Sequence[ConsentsTo]
     likeness_permits: int
+    pictures: int
 
 
 def report(caller: Caller) -> FaceReport:
@@ -56,6 +57,7 @@ def report(caller: Caller) -> FaceReport:
         _sealed_with_older_key(caller),
         _consents(caller),
         db.session.scalar(caller.rows(LikenessPermit, func.count())) or 0,
+        db.session.scalar(caller.rows(RecognitionPicture, func.count()).where(RecognitionPicture.part == 0)) or 0,
     )
 
 

@@ -11,6 +11,8 @@ from app import clock
 from app.extensions import db
 from app.models import Enrolment, FaceTemplate, Role, User, UserStatus
 from app.services.caller import Caller
+from app.services.consents import lock_people
+from app.services.seen_faces import forget
 from app.services.transaction import transaction
 
 AT_ONCE = 500
@@ -47,8 +49,13 @@ def due(caller: Caller, at: datetime) -> ColumnElement[bool]:
 
 @transaction
 def _delete_some(caller: Caller) -> int:
-    ids = db.session.scalars(
-        caller.rows(FaceTemplate, FaceTemplate.id).where(due(caller, clock.now())).limit(AT_ONCE)
-    ).all()
-    db.session.execute(caller.remove(FaceTemplate).where(FaceTemplate.id.in_(ids)))
-    return len(ids)
+    """Whoever has no template left is forgotten where they were recognised, too."""
+    some = caller.rows(FaceTemplate, FaceTemplate.id, FaceTemplate.user_id).where(due(caller, clock.now()))
+    owners = {row.id: row.user_id for row in db.session.execute(some.limit(AT_ONCE))}
+    if owners:
+        people = set(owners.values())
+        lock_people(caller, people)
+        db.session.execute(caller.remove(FaceTemplate).where(FaceTemplate.id.in_(owners)))
+        left = caller.rows(FaceTemplate, FaceTemplate.user_id).where(FaceTemplate.user_id.in_(people))
+        forget(caller, people - set(db.session.scalars(left)))
+    return len(owners)

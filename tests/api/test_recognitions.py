@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from app import clock
 from app.extensions import db
-from app.faces import Analysis, Box, Face
+from app.faces import Analysis, Box, Face, Match, match
 from app.models import Base, FaceTemplate, Recognition, RecognitionPicture, Role, SeenFace
 from app.services import recognition, retention, seen_faces, vault
 from app.services.face_vault import seal
@@ -214,7 +214,7 @@ def test_the_picture_is_kept_only_where_the_organisation_says_so(
 
 @pytest.mark.usefixtures("kept_pictures")
 def test_a_picture_is_kept_encrypted_and_in_parts(
-    cast: Cast, room: Classroom, show: Any, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, room: Classroom, admin: Person, show: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seen_faces, "PART", 100)
     show([ADA])
@@ -225,6 +225,7 @@ def test_a_picture_is_kept_encrypted_and_in_parts(
         vault.rotate_key()
         assert set(db.session.scalars(select(RecognitionPicture.sealed))).isdisjoint(kept)
     assert room.teacher.get(path(taken, "/picture")).data == JPEG
+    assert admin.get("/api/face-data/report").json["pictures"] == 1
 
 
 @pytest.mark.usefixtures("kept_pictures")
@@ -278,16 +279,32 @@ def test_who_withdraws_or_is_erased_loses_the_name_on_faces_and_the_pictures_of_
 
 
 @pytest.mark.usefixtures("kept_pictures")
-def test_who_withdraws_while_the_pictures_are_read_is_not_kept(
+def test_whose_last_template_retention_deletes_is_forgotten_as_well(cast: Cast, room: Classroom, show: Any) -> None:
+    with cast.app.app_context():
+        db.session.execute(update(FaceTemplate).values(created_at=NOON - timedelta(days=1096)))
+        db.session.commit()
+    enrol(cast, room.students["Ada"], 0)
+    show([ADA], [EILEEN])
+    taken = take(room, 2)
+    assert (who(read(room.teacher, taken)), who(read(room.teacher, taken), image=1)) == (["Ada"], ["Eileen"])
+    with cast.app.app_context():
+        retention.clean_up()
+    kept = read(room.teacher, taken)
+    assert (who(kept), who(kept, image=1)) == (["Ada"], [None]), "Ada has a newer one"
+    assert [image["has_picture"] for image in kept["images"]] == [True, False]
+
+
+@pytest.mark.usefixtures("kept_pictures")
+def test_who_withdraws_while_they_are_recognised_is_not_kept(
     room: Classroom, show: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [Analysis(640, 480, (ADA, EILEEN)), Analysis(640, 480, (EILEEN,))]
+    show([ADA, EILEEN], [EILEEN])
 
-    def analyse(*_: Any) -> list[Analysis]:
+    def withdraw_and_match(*compared: Any) -> list[Match]:
         room.students["Ada"].post("/api/face-data/consent", {"accepted": False})
-        return found
+        return match(*compared)
 
-    monkeypatch.setattr(recognition, "analyse", analyse)
+    monkeypatch.setattr(recognition, "match", withdraw_and_match)
     kept = read(room.teacher, take(room, 2))
     assert who(kept) == [None, "Eileen"]
     assert [image["has_picture"] for image in kept["images"]] == [False, True]
@@ -435,6 +452,8 @@ def test_quality_is_of_a_time_a_class_or_the_whole_organisation(
 
 def test_statements_do_not_grow_with_the_faces(room: Classroom, cast: Cast, show: Any) -> None:
     numbers = []
+    show([])
+    take(room)  # loads the gallery
     for faces in ([ADA, STRANGER], [ADA, EILEEN, GRACE, *[STRANGER] * 30]):
         show(faces, faces)
         with counted(cast.app) as taking:
