@@ -364,6 +364,16 @@ def test_who_is_unknown_or_uncertain_is_not_let_through(admin: Person, cast: Cas
     assert rows(cast, Passage) == 0
 
 
+def test_who_is_recognised_and_not_active_is_unknown(admin: Person, cast: Cast, student: Person) -> None:
+    gate, picture = add_gate(admin), data_url(encode(astronaut()))
+    enrol(student, [encode(astronaut())])
+    assert outcome(gate, image=picture) == "in"
+    assert admin.delete(f"/api/admin/users/{student.id}").status_code == 200
+    one = passing(gate, image=picture)
+    assert (one["outcome"], one["person"], one["distance"], one["confidence"]) == ("unknown", None, None, None)
+    assert rows(cast, Passage) == 1
+
+
 def test_without_consent_to_gates_a_face_is_unknown(
     admin: Person, cast: Cast, student: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
