@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.faces.types import Encodings
 
@@ -18,10 +22,16 @@ STRANGERS = NormalDist(0.8476, 0.0860)
 SLOPE, OFFSET = -23.2, 12.2
 RUNNER_UP_ODDS = 10.0
 """So many times likelier than anybody else must the nearest be."""
-AT_ONCE = 8192
-"""Templates that are compared in one go: a few megabytes beside the gallery, whatever its size."""
+AT_ONCE = 4096
+"""Templates that a thread compares in one go: their products stay in its core's cache."""
+THREADS = min(4, os.cpu_count() or 1)
+"""That compare one picture's faces; each holds a part's products, so that more would cost memory."""
 ROUNDING = 1e-4
 """More than a squared distance in float32 can be wrong by; what is so near the limit is measured again."""
+
+# For the whole process. BLAS's own threads wait for each other by spinning, which with many requests on few cores takes
+# several times what it saves; `_within` divides its work among threads that sleep instead.
+threadpool_limits(1, "blas")
 
 Outcome = Literal["recognised", "uncertain", "unknown"]
 Rows = NDArray[np.intp]
@@ -125,19 +135,23 @@ def _within(
 
     All are compared in float32, by matrix products; the few that may be within are measured in float64.
     """
-    found = [np.empty((0, 2), np.intp)]
-    least = (_squares(faces)[:, None] - np.float32(tolerance**2 + ROUNDING)) / 2
-    for part in _parts(len(templates.owners) if rows is None else rows):
-        # |a - b|^2 <= t^2 as a.b - |b|^2 / 2 >= (|a|^2 - t^2) / 2, which passes over the product twice only
-        products = faces @ templates.encodings[part].T
-        products -= templates.norms[part] / 2
-        face, place = np.divmod(np.flatnonzero(products >= least), products.shape[1])
-        row = place + part.start if isinstance(part, slice) else part[place]
-        found.append(np.column_stack((face, row)))
-    face, row = np.concatenate(found).T
+    least = (_squares(faces) - np.float32(tolerance**2 + ROUNDING)) / 2
+    with ThreadPoolExecutor(THREADS) as threads:
+        parts = _parts(len(templates.owners) if rows is None else rows)
+        found = list(threads.map(partial(_near, faces, least, templates), parts))
+    face, row = np.concatenate([np.empty((0, 2), np.intp), *found]).T
     away = np.linalg.norm(faces[face].astype(np.float64) - templates.encodings[row], axis=1)
     inside = away <= tolerance
     return face[inside], row[inside], away[inside]
+
+
+def _near(faces: Encodings, least: NDArray[np.floating[Any]], templates: Templates, part: slice | Rows) -> Rows:
+    """The pairs of a part that may be within: face and row, shape (pairs, 2)."""
+    # |a - b|^2 <= t^2 as a.b - |b|^2 / 2 >= (|a|^2 - t^2) / 2, which passes over the product twice only
+    products = templates.encodings[part] @ faces.T
+    products -= templates.norms[part, None] / 2
+    place, face = np.divmod(np.flatnonzero(products >= least), len(faces))
+    return np.column_stack((face, place + part.start if isinstance(part, slice) else part[place]))
 
 
 def _parts(rows: int | Rows) -> Iterator[slice | Rows]:
