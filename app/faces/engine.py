@@ -18,8 +18,10 @@ from app.faces.pictures import decode
 from app.faces.quality import measure
 from app.faces.types import Analysis, Box, Boxes, Chips, Encodings, Face, Scores
 
-SMALLEST_FACE = 48
-"""Pixels. Chosen by what searching costs, which grows with the square of its inverse."""
+SMALLEST_FACE = 30
+"""Pixels; what searching costs grows with the square of its inverse. On seventeen portraits, shrunk to between 26 and
+50 pixels of face, HOG at twice the size found 160 of 170: of these 10 are lost with 30, none of 34 pixels and more;
+with 36, 53; with 48, 123."""
 FOUND_FROM = 0.8
 """Of the CNN detector's window: on five pictures, shrunk, it found faces from about 64 of its 80 pixels on."""
 HOG_SCALE = 2.0
@@ -119,6 +121,8 @@ def _encoder() -> onnxruntime.InferenceSession:
 def _session(model: weights.Model) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = OPTIONS.threads
+    # kept memory makes many small batches quick; the detector's, of the largest picture so far, is given back
+    options.enable_cpu_mem_arena = model is weights.ENCODER
     return onnxruntime.InferenceSession(weights.load(model, OPTIONS.folder), options, ["CPUExecutionProvider"])
 
 

@@ -73,6 +73,18 @@ def test_hog_finds_faces_where_face_recognition_finds_them_at_twice_the_size(
     np.testing.assert_allclose(detect(pixels(name))[0], expected, rtol=0, atol=1)
 
 
+@pytest.mark.parametrize("detector", ["cnn", "hog"])
+@pytest.mark.parametrize("name", PORTRAITS)
+def test_a_face_of_36_pixels_is_found_by_either_detector(
+    name: str, detector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OPTIONS, "detector", detector)
+    scale = 36 / analysis(name).faces[0].box.width
+    picture = Image.fromarray(pixels(name))
+    far = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+    assert len(detect(np.asarray(far))[0]) == 1
+
+
 @pytest.mark.parametrize("name", PORTRAITS)
 def test_a_face_smaller_than_hog_sees_is_found_where_it_is_wanted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     width = 20

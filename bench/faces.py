@@ -1,0 +1,144 @@
+"""The face engine beside dlib and face_recognition, on the same pictures.
+
+    PYTHONPATH=. python bench/faces.py FOLDER [ROUNDS]
+
+The folder holds photographs of people; the portraits among them (one face each) are composed into a room of thirty.
+Ours and theirs take turns, and medians are compared: of ROUNDS, of fewer where dlib takes seconds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dlib
+import face_recognition
+import face_recognition_models as models
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.faces import distances, engine
+from app.faces.engine import OPTIONS, analyse, describe
+from app.faces.pictures import decode
+from config import Settings
+from tests.pictures import WALL
+from tests.pictures import encode as jpeg
+
+Picture = NDArray[np.uint8]
+FACES, WIDTH = 30, 1920
+
+
+def portraits(folder: Path) -> Iterator[Picture]:
+    """Around each face that is alone on its picture: twice as wide and high as its box."""
+    for file in sorted(folder.rglob("*.jpg")):
+        image = decode(file.read_bytes())
+        found = analyse(file.read_bytes()).faces
+        if len(found) == 1 and found[0].box.width >= 100:
+            box = found[0].box
+            left, top = box.left - box.width // 2, box.top - box.height // 2
+            corner = max(left, 0), max(top, 0)
+            yield image[corner[1] : top + 2 * box.height, corner[0] : left + 2 * box.width]
+
+
+def room(people: list[Picture]) -> bytes:
+    """Thirty people in three rows on a picture 1920 pixels wide, the faces of the last row smallest, about 60 pixels;
+    no two of one person are the same to the pixel."""
+    picture = Image.new("RGB", (WIDTH, WIDTH * 9 // 16), WALL)
+    faces = itertools.cycle(people)
+    for row, side in enumerate((130, 150, 180)):
+        for n in range(FACES // 3):
+            portrait = Image.fromarray(next(faces)).resize((side - n, side - n), Image.Resampling.LANCZOS)
+            picture.paste(portrait, (5 + 191 * n, 60 + 330 * row))
+    return jpeg(picture, quality=92)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Seconds of each time, and what came of the last."""
+
+    ours: list[float]
+    theirs: list[float]
+    found: tuple[Any, Any]
+
+
+def pair(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int, repeat: int = 3) -> Figures:
+    """Ours so many times after each of theirs; once before, to warm up."""
+    found, other, figures = ours(), None, Figures([], [], (None, None))
+    for _ in range(rounds):
+        seconds, other = _timed(theirs)
+        figures.theirs.append(seconds)
+        figures.ours.extend(_timed(ours)[0] for _ in range(repeat))
+    return replace(figures, found=(found, other))
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begun, result
+
+
+def show(name: str, figures: Figures) -> None:
+    ours, theirs = statistics.median(figures.ours), statistics.median(figures.theirs)
+    low, _, high = (seconds * 1e3 for seconds in statistics.quantiles(figures.ours, n=4))
+    print(
+        f"{name}: {ours * 1e3:.1f} ms (half of all times {low:.1f} to {high:.1f}), theirs {theirs * 1e3:.0f} ms; "
+        f"theirs : ours = {theirs / ours:.1f} : 1",
+        flush=True,
+    )
+
+
+def encoding(people: list[Picture], rounds: int) -> None:
+    chips = np.stack([np.asarray(Image.fromarray(person).resize((150, 150))) for person in people])
+    chips = np.concatenate([chips] * (16 // len(chips) + 1))[:16]
+    network = dlib.face_recognition_model_v1(models.face_recognition_model_location())
+    one, sixteen = chips[:1], list(chips)
+    show("encoding, alone", pair(lambda: describe(one), lambda: network.compute_face_descriptor(chips[0]), rounds))
+    batch = pair(lambda: describe(chips), lambda: network.compute_face_descriptor(sixteen), max(rounds // 3, 2))
+    show("encoding 16, all", batch)
+
+
+def detection(scene: Picture, rounds: int) -> None:
+    network = dlib.cnn_face_detection_model_v1(models.cnn_face_detector_model_location())
+    for width, times in ((640, max(rounds // 3, 1)), (WIDTH, 1)):
+        picture = np.asarray(Image.fromarray(scene).resize((width, width * 9 // 16), Image.Resampling.BILINEAR))
+        # both search the picture as it is
+        figures = pair(partial(engine._detector().detect, picture), partial(network, picture, 0), times, 5)
+        show(f"CNN detection, {width} pixels", figures)
+
+
+def whole(photo: bytes, rounds: int) -> None:
+    """Decode, find, encode, match with thirty people."""
+    gallery = np.stack([face.encoding for face in analyse(photo).faces])
+
+    def ours() -> int:
+        found = analyse(photo).faces
+        return int((distances(np.stack([face.encoding for face in found]), gallery).min(1) < 0.6).sum())
+
+    def theirs(model: str, enlarged: int) -> int:
+        image = decode(photo)
+        places = face_recognition.face_locations(image, enlarged, model)
+        known = list(gallery.astype(np.float64))
+        found = face_recognition.face_encodings(image, places)
+        return sum(any(face_recognition.compare_faces(known, face)) for face in found)
+
+    for name, model, enlarged in (("HOG", "hog", 0), ("HOG at twice the size", "hog", 1), ("CNN", "cnn", 0)):
+        figures = pair(ours, lambda m=model, e=enlarged: theirs(m, e), 1 if model == "cnn" else rounds // 3, 3)  # type: ignore[misc]
+        show(f"whole photo, beside {name} (recognised {figures.found[0]} and {figures.found[1]})", figures)
+
+
+if __name__ == "__main__":
+    folder, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 9
+    OPTIONS.folder = Settings().faces_dir
+    people = list(portraits(folder))
+    photo = room(people)
+    encoding(people, rounds)
+    detection(decode(photo), rounds)
+    whole(photo, rounds)
