@@ -108,7 +108,7 @@ def _seen_faces(images: Sequence[ImageView]) -> list[dict[str, Any]]:
 
 
 def _figures(face: Face) -> dict[str, float]:
-    return {"score": face.score, "sharpness": face.sharpness}
+    return {"score": face.score} | asdict(face.quality)
 
 
 def _image(analysis: Analysis, matches: Iterable[Match], people: Mapping[int, User]) -> ImageView:

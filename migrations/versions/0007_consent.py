@@ -7,7 +7,7 @@ from app.models.base import UTCDateTime
 
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

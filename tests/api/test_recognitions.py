@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from app import clock
 from app.extensions import db
-from app.faces import Analysis, Box, Face, Match, match
+from app.faces import Analysis, Box, Face, Match, Quality, match
 from app.models import Base, FaceTemplate, Recognition, RecognitionPicture, Role, SeenFace
 from app.services import recognition, retention, seen_faces, vault
 from app.services.face_vault import seal
@@ -27,6 +28,7 @@ from tests.test_races import at_once, twin
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 JPEG = encode(grace_hopper().resize((32, 32)))
+GOOD = Quality(30, 99.5, yaw=0, pitch=0, roll=0, brightness=120, contrast=50, dark=0, bright=0)
 NAMES = ("Ada", "Eileen", "Grace")
 
 
@@ -38,7 +40,7 @@ def encoding(person: int, away: float = 0.0) -> Any:
 
 
 def face(person: int, away: float = 0.2) -> Face:
-    return Face(Box(10 + person, 20, 30, 40), 1.0, encoding(person, away), 99.5)
+    return Face(Box(10 + person, 20, 30, 40), 1.0, encoding(person, away), GOOD)
 
 
 ADA, EILEEN, GRACE, STRANGER = face(0), face(1), face(2, 0.58), face(9)
@@ -149,7 +151,7 @@ def test_what_was_seen_is_seen_again_with_who_took_it_and_when(room: Classroom, 
         assert (image["width"], image["height"], image["has_picture"]) == (640, 480, False)
         own = {"figures", "is_right", "person"}
         assert told["faces"] == [{k: v for k, v in face.items() if k not in own} for face in image["faces"]]
-    assert kept["images"][0]["faces"][0]["figures"] == {"score": 1.0, "sharpness": 99.5}
+    assert kept["images"][0]["faces"][0]["figures"] == {"score": 1.0} | asdict(GOOD)
 
 
 def test_no_encoding_is_kept_of_a_face_that_was_only_seen(cast: Cast, room: Classroom, show: Any) -> None:

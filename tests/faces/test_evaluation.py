@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from PIL import Image
 
 from app import create_app
-from app.faces import Analysis, Box, Face, FacePool, confidence
+from app.faces import Analysis, Box, Face, FacePool, Quality, confidence
 from app.faces.evaluation import Pairs, all_pairs, equal_error_rate, matches, reliability, roc
 from tests.conftest import settings_for
 from tests.pictures import astronaut, encode, grace_hopper, group, variation
@@ -69,6 +69,9 @@ def test_a_probability_of_one_is_in_the_last_bin() -> None:
     assert (found.stated.tolist(), found.observed.tolist(), found.error) == ([0.0, 1.0], [0.0, 1.0], 0.0)
 
 
+GOOD = Quality(100, 500.0, yaw=0, pitch=0, roll=0, brightness=120, contrast=50, dark=0, bright=0)
+
+
 class Known:
     """In place of the processes that read pictures: the file holds the numbers of its faces."""
 
@@ -77,7 +80,7 @@ class Known:
 
     @staticmethod
     def face(number: float) -> Face:
-        return Face(Box(0, 0, 100, 100), 1.0, np.full(128, number / 128**0.5, np.float32), 500.0)
+        return Face(Box(0, 0, 100, 100), 1.0, np.full(128, number / 128**0.5, np.float32), GOOD)
 
 
 @pytest.fixture
