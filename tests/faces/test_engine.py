@@ -87,11 +87,11 @@ def test_a_face_of_36_pixels_is_found_by_either_detector(
 
 @pytest.mark.parametrize("name", PORTRAITS)
 def test_a_face_smaller_than_hog_sees_is_found_where_it_is_wanted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    width = 20
+    width = 18
     scale = width / analysis(name).faces[0].box.width
     picture = Image.fromarray(pixels(name))
     far = np.asarray(picture.resize((round(picture.width * scale), round(picture.height * scale))))
-    boxes, _ = detect(far, smallest=width)
+    boxes, _ = detect(far, smallest=14)
     assert len(boxes) == 1
     assert len(detect(far, smallest=4 * width)[0]) == 0
     monkeypatch.setattr(OPTIONS, "detector", "hog")
