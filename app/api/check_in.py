@@ -14,6 +14,7 @@ from app.api.repeats import repeatable
 from app.schemas.check_in import (
     AttemptListIn,
     AttemptPageOut,
+    ChallengeOut,
     CheckedInOut,
     CheckInIn,
     CheckOutIn,
@@ -23,9 +24,10 @@ from app.schemas.check_in import (
     SyncOut,
 )
 from app.schemas.sessions import RecordOut
-from app.services import attempts, codes, errors, offline
+from app.services import attempts, challenges, codes, errors, offline
 from app.services import check_in as check_ins
 from app.services.attempts import AttemptView
+from app.services.challenges import Given
 from app.services.codes import SessionCode
 from app.services.force_check_in import force_check_in
 from app.services.offline import Sync
@@ -72,6 +74,15 @@ def go(json_data: CheckOutIn) -> CheckedIn:
 def sync(json_data: SyncIn) -> Sync:
     """Send check-ins and check-outs that were made without network; sending them again changes nothing"""
     return offline.sync(caller(), json_data.device_time, json_data.captured)
+
+
+@check_in.post("/attendance/session/<uuid:session_id>/challenge")
+@who_may(ANYONE)
+@refuses(errors.NotFound)
+@check_in.output(ChallengeOut)
+def challenge(session_id: uuid.UUID) -> Given:
+    """What to do before the camera, to check in by face where the session asks for liveness"""
+    return challenges.give(caller(), session_id)
 
 
 @check_in.get("/attendance/session/<uuid:session_id>/code")

@@ -5,6 +5,7 @@ The rest of the product knows only what is exported here.
 
 from app.faces.enrolment import different_people, only_face
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable, ModelBroken, PictureTooLarge
+from app.faces.liveness import FEWEST_FRAMES, MOST_FRAMES, decide, frame
 from app.faces.matching import Match, Rows, Templates, confidence, distances, is_among, match, verify
 from app.faces.pool import FacePool, Progress
 from app.faces.quality import Quality
@@ -12,6 +13,8 @@ from app.faces.types import Analysis, Box, Encodings, Face
 from app.faces.weights import build_all
 
 __all__ = [
+    "FEWEST_FRAMES",
+    "MOST_FRAMES",
     "Analysis",
     "Box",
     "Encodings",
@@ -29,8 +32,10 @@ __all__ = [
     "Templates",
     "build_all",
     "confidence",
+    "decide",
     "different_people",
     "distances",
+    "frame",
     "is_among",
     "match",
     "only_face",

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from app.faces import landmarks, weights
 from app.faces.align import cut_out
 from app.faces.detector import Detector, in_the_picture, resized
+from app.faces.liveness import eye_aspect_ratio
 from app.faces.pictures import decode
-from app.faces.quality import measure
-from app.faces.types import Analysis, Box, Boxes, Chips, Encodings, Face, Scores
+from app.faces.quality import measure, pose
+from app.faces.types import Analysis, Box, Boxes, Chips, Encodings, Face, Live, Scores
 
 SMALLEST_FACE = 30
 """Pixels; what searching costs grows with the square of its inverse. On seventeen portraits, shrunk to between 26 and
@@ -48,8 +49,9 @@ OPTIONS = Options()
 """The process's; set before its first picture."""
 
 
-def analyse(data: bytes) -> Analysis:
-    """Everything about the faces of a picture file. Raises as `pictures.decode`, and ModelBroken."""
+def analyse(data: bytes, *, is_live: bool = False) -> Analysis:
+    """Everything about the faces of a picture file; is_live: also what liveness is decided from. Raises as
+    `pictures.decode`, and ModelBroken."""
     image = decode(data)
     height, width = image.shape[:2]
     boxes, scores = detect(image)
@@ -57,7 +59,8 @@ def analyse(data: bytes) -> Analysis:
     chips = cut_out(image, points)
     clipped = [_clipped(box, width, height) for box in boxes]
     qualities = [measure(box.width, *seen) for box, *seen in zip(clipped, chips, points, strict=True)]
-    faces = map(Face, clipped, scores.tolist(), encode(chips), qualities)
+    lives = [_live(seen) for seen in _all_landmarks(image, boxes)] if is_live else [None] * len(boxes)
+    faces = map(Face, clipped, scores.tolist(), encode(chips), qualities, lives)
     return Analysis(width, height, tuple(faces))
 
 
@@ -93,6 +96,15 @@ def describe(chips: Chips) -> Encodings:
     batches = [chips[start : start + BATCH] for start in range(0, len(chips), BATCH)]
     described = [_encoder().run(None, {"chips": batch})[0] for batch in batches]
     return np.concatenate([np.empty((0, 128), np.float32), *described])
+
+
+def _all_landmarks(image: NDArray[np.uint8], boxes: Boxes) -> landmarks.Points:
+    """Shape (n, 68, 2)."""
+    return landmarks.find(_all_points(), image, boxes)
+
+
+def _live(points: NDArray[np.int64]) -> Live:
+    return Live(pose(points), eye_aspect_ratio(points))
 
 
 def _hog(image: NDArray[np.uint8], scale: float) -> tuple[Boxes, Scores]:
@@ -136,3 +148,8 @@ def _hog_detector() -> Any:
 @cache
 def _five_points() -> landmarks.Predictor:
     return landmarks.load(weights.load(weights.FIVE_POINTS, OPTIONS.folder))
+
+
+@cache
+def _all_points() -> landmarks.Predictor:
+    return landmarks.load(weights.load(weights.ALL_POINTS, OPTIONS.folder))

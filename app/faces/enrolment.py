@@ -46,7 +46,7 @@ def only_face(analysis: Analysis) -> Face:
         FaceTooSmall, FaceTooDark, FaceOverexposed, FaceTurned, FaceTooBlurred: it would not be recognised reliably;
             where several hold, the first of them, since what comes later often follows from it.
     """
-    faces = [face for face in analysis.faces if face.score >= LEAST_SCORE]
+    faces = sure_faces(analysis)
     if not faces:
         raise NoFace("No face was found: look into the camera, in good light, with the whole face in the picture")
     if len(faces) > 1:
@@ -68,6 +68,11 @@ def only_face(analysis: Analysis) -> Face:
             limit=LEAST_SHARPNESS,
         )
     return face
+
+
+def sure_faces(analysis: Analysis) -> list[Face]:
+    """Those that the detector is sure of."""
+    return [face for face in analysis.faces if face.score >= LEAST_SCORE]
 
 
 def _require_light_and_view(quality: Quality) -> None:

@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.faces.enrolment import different_people
+from app.faces.enrolment import different_people, sure_faces
 from app.faces.quality import Pose
+from app.faces.types import Analysis
 
 Challenge = Literal["turn_left", "turn_right", "blink", "move_closer"]
 Outcome = Literal["pass", "fail", "uncertain"]
@@ -58,6 +59,15 @@ LIMITS: dict[Challenge, _Limits] = {
     "move_closer": _Limits(1.35, 1.2),
 }
 """Degrees of yaw; by which part the eyes close; by how much the face grows. Chosen, not fitted."""
+
+
+def frame(analysis: Analysis) -> Frame | None:
+    """Of a picture that was analysed for liveness; None where it does not show exactly one face."""
+    faces = [(face, face.live) for face in sure_faces(analysis) if face.live]
+    if len(faces) != 1:
+        return None
+    ((face, live),) = faces
+    return Frame(live.pose, live.eyes, face.box.width, face.encoding)
 
 
 def decide(challenge: Challenge, frames: Sequence[Frame | None], tolerance: float) -> Liveness:

@@ -35,8 +35,11 @@ class FacePool:
         self._executor: ProcessPoolExecutor | None = None
         self._waiting = 0
 
-    def analyse(self, pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None) -> list[Result]:
+    def analyse(
+        self, pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None, *, is_live: bool = False
+    ) -> list[Result]:
         """The analysis or the refusal of each picture file, in order; `progress` hears how many of how many are read.
+        is_live: with what liveness is decided from.
 
         Raises:
             FacesBusy: too many pictures are waiting.
@@ -47,10 +50,10 @@ class FacePool:
                 raise FacesBusy
             self._waiting += len(pictures)
         try:
-            return self._analyse(pictures, progress)
+            return self._analyse(pictures, progress, is_live)
         except BrokenProcessPool:
             try:
-                return self._analyse(pictures, progress)
+                return self._analyse(pictures, progress, is_live)
             except BrokenProcessPool as again:
                 raise FacesUnavailable from again
         finally:
@@ -67,10 +70,10 @@ class FacePool:
         if executor:
             executor.shutdown(cancel_futures=True)
 
-    def _analyse(self, pictures: Sequence[bytes], progress: Progress) -> list[Result]:
+    def _analyse(self, pictures: Sequence[bytes], progress: Progress, is_live: bool) -> list[Result]:
         executor, futures, results = self._started(), list[Future[Analysis]](), list[Result]()
         try:
-            futures.extend(self._submit(executor, picture) for picture in pictures)
+            futures.extend(self._submit(executor, picture, is_live) for picture in pictures)
             for done, future in enumerate(futures, 1):
                 results.append(self._result(future))
                 progress(done, len(pictures))
@@ -96,9 +99,9 @@ class FacePool:
             return self._executor
 
     @staticmethod
-    def _submit(executor: ProcessPoolExecutor, picture: bytes) -> Future[Analysis]:
+    def _submit(executor: ProcessPoolExecutor, picture: bytes, is_live: bool) -> Future[Analysis]:
         try:
-            return executor.submit(_analyse, picture)
+            return executor.submit(_analyse, picture, is_live)
         except BrokenProcessPool:
             raise
         except RuntimeError as closed:
@@ -130,7 +133,7 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _analyse(picture: bytes) -> Analysis:
+def _analyse(picture: bytes, is_live: bool) -> Analysis:
     from app.faces.engine import analyse  # noqa: PLC0415 - the engine is for these processes only
 
-    return analyse(picture)
+    return analyse(picture, is_live=is_live)

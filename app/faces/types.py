@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.faces.quality import Quality
+from app.faces.quality import Pose, Quality
 
 Encodings = NDArray[np.float32]
 """Shape (n, 128): a row a face. Euclidean distance tells people apart; 0.6 is the customary limit."""
@@ -30,13 +30,22 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """What liveness is decided from, of 68 landmarks. eyes: `liveness.eye_aspect_ratio`."""
+
+    pose: Pose
+    eyes: float
+
+
+@dataclass(frozen=True, slots=True)
 class Face:
-    """score: the detector's, from 0. encoding: shape (128,)."""
+    """score: the detector's, from 0. encoding: shape (128,). live: only where it was asked for."""
 
     box: Box
     score: float
     encoding: NDArray[np.float32]
     quality: Quality
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)

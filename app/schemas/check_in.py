@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BeforeValidator, Field, StrictBool, model_validator
 
+from app.faces import FEWEST_FRAMES, MOST_FRAMES
 from app.models import Status
 from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text
 from app.schemas.classes import StudentOut
 from app.schemas.faces import Picture
 from app.schemas.sessions import DaysIn, Latitude, Longitude, RecordOut
+from app.services.challenges import Asked
 from app.services.evidence import Shown
 from app.services.geofence import Fix
 from app.services.offline import Captured
@@ -66,11 +68,23 @@ class CheckInIn(PositionIn):
     code: Annotated[str, Text(200)] | None = Field(
         None, description="Scanned or typed, as the session's screen shows it now", examples=["K7PX2MQA"]
     )
-    image: Picture | None = Field(None, description="Of one's own face; it is not kept")
+    image: Picture | None = Field(None, description="Of one's own face; it is not kept. By default the first of frames")
+    challenge_token: Annotated[str, Text(500)] | None = Field(
+        None, description="Of the challenge that was answered, where the session asks for liveness"
+    )
+    frames: list[Picture] | None = Field(
+        None,
+        min_length=FEWEST_FRAMES,
+        max_length=MOST_FRAMES,
+        description="Pictures taken while the challenge was answered, in order, not mirrored, of one size; the first "
+        "looking into the camera. They are not kept",
+    )
 
     @property
     def shown(self) -> Shown:
-        return Shown(self.fix, self.is_mocked, self.code, self.device_id, self.image)
+        frames = self.frames or ()
+        picture = self.image or next(iter(frames), None)
+        return Shown(self.fix, self.is_mocked, self.code, self.device_id, picture, self.challenge_token, frames)
 
 
 class CheckOutIn(PositionIn):
@@ -131,6 +145,14 @@ class SyncOut(Out):
         examples=[-2.4],
     )
     items: list[SyncedOut] = Field(description="In the order in which they were sent")
+
+
+class ChallengeOut(Out):
+    challenge: Asked = Field(description="To be done before the camera", examples=["turn_left"])
+    token: str = Field(
+        description="To be sent with the frames, as `challenge_token`", examples=["WyJ0dXJuX2xlZnQiXQ.gd8"]
+    )
+    valid_until: datetime
 
 
 class CodeOut(Out):

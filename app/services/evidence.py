@@ -14,7 +14,7 @@ from app.models import Session, Status, Verification
 from app.services import codes
 from app.services.caller import Caller
 from app.services.decision import Decision, Piece, decide, network
-from app.services.face_check import face, own_templates
+from app.services.face_check import Answer, face, own_templates
 from app.services.fraud import Asking, History, history, signs
 from app.services.geofence import Fix, location
 from app.services.organisation_settings import Evidence
@@ -26,7 +26,8 @@ from app.services.transaction import release
 class Shown:
     """Everything that a phone shows to check in or out.
 
-    code: as it was scanned or typed. device_id: what the phone calls itself. picture: a file's bytes.
+    code: as it was scanned or typed. device_id: what the phone calls itself. picture: a file's bytes. frames: those
+    that were taken, in order, while its owner did what the challenge asked for.
     """
 
     fix: Fix | None = None
@@ -34,6 +35,8 @@ class Shown:
     code: str | None = None
     device_id: str | None = None
     picture: bytes | None = None
+    challenge_token: str | None = None
+    frames: Sequence[bytes] = ()
 
     @property
     def device_hash(self) -> str | None:
@@ -125,7 +128,8 @@ def _weighed(case: Case, pieces: dict[str, Piece], before: History) -> Weighed:
     if Evidence.FACE in case.requires:
         templates = own_templates(caller) if shown.picture else None
         release()
-        pieces["face"] = face(caller, shown.picture, templates)
+        answer = Answer(case.session_id, shown.challenge_token, shown.frames, case.at) if case.rules.liveness else None
+        pieces["face"] = face(caller, shown.picture, templates, answer)
     return Weighed(decide(case.arrived, pieces, case.requires), pieces, flags)
 
 

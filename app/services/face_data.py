@@ -98,8 +98,11 @@ def tolerance(caller: Caller) -> float:
     return caller.settings.faces.tolerance or settings().face_tolerance
 
 
-def analyse(pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None) -> list[Analysis]:
-    """What is on each picture, read in other processes; `progress` hears how many of how many are read.
+def analyse(
+    pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None, *, is_live: bool = False
+) -> list[Analysis]:
+    """What is on each picture, read in other processes; `progress` hears how many of how many are read. is_live: with
+    what liveness is decided from.
 
     Raises:
         FaceRejected, PictureTooLarge: one cannot be read; says which, by its index, and why.
@@ -110,7 +113,7 @@ def analyse(pictures: Sequence[bytes], progress: Progress = lambda _done, _total
         if len(picture) > limit:
             raise _rejected(index, PictureTooLarge(f"The picture has more than {settings().max_picture_mb} MB"))
     try:
-        results = face_pool().analyse(pictures, progress)
+        results = face_pool().analyse(pictures, progress, is_live=is_live)
     except (FacesBusy, FacesUnavailable) as busy:
         raise errors.FacesBusy from busy
     analyses = []

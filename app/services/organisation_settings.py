@@ -120,6 +120,9 @@ class FacePolicy(_Part):
         description="For students younger than this, in years, a parent consents (GDPR, article 8); 0: never. Who has "
         "no date of birth here consents themself",
     )
+    liveness: bool = Field(
+        False, strict=True, description="Whether who checks in by face must turn or blink before the camera when asked"
+    )
 
 
 def _no_built_in_word(code: str) -> str:

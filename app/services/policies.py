@@ -54,6 +54,9 @@ class Policy(BaseModel):
     close_after: int | None = Field(None, strict=True, ge=0, le=1440, description="In minutes after the end")
     sites: list[Site] | None = Field(None, max_length=50, description="Where it is: within any of them will do")
     networks: list[Network] | None = Field(None, max_length=50, examples=[["10.0.0.0/8"]])
+    liveness: bool | None = Field(
+        None, strict=True, description="Whether a face must turn or blink before the camera when asked"
+    )
     late_arrival: LateArrival | None = Field(
         None, description="Of check-ins that were made without network and sent too late"
     )
@@ -69,6 +72,7 @@ class Rules:
     close_after: int
     sites: tuple[Site, ...]
     networks: tuple[str, ...]
+    liveness: bool
     late_arrival: LateArrival
 
 
@@ -91,6 +95,7 @@ def rules(settings: OrganisationSettings, *policies: dict[str, Any]) -> Rules:
         close_after=decided.get("close_after", settings.close_after),
         sites=tuple(_site(settings, site) for site in sites or _default_site(settings)),
         networks=tuple(decided.get("networks", settings.networks)),
+        liveness=decided.get("liveness", settings.faces.liveness),
         late_arrival=decided.get("late_arrival", settings.late_arrival),
     )
 
