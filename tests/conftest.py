@@ -104,8 +104,14 @@ class Nowhere:
 
 
 @pytest.fixture(scope="session")
-def face_pool() -> Iterator[FacePool]:
-    pool = FacePool(2)
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the face engine's models are kept, for all processes of a run: to build them takes seconds."""
+    return tmp_path_factory.getbasetemp().parent / "models"
+
+
+@pytest.fixture(scope="session")
+def face_pool(models: Path) -> Iterator[FacePool]:
+    pool = FacePool(2, folder=models)
     yield pool
     pool.close()
 

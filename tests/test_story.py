@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Cast, Person
 from tests.factories import PASSWORD
-from tests.pictures import SHARED_FACES, astronaut, data_url, encode, grace_hopper, group, variation
+from tests.pictures import SHARED_FACES, astronaut, data_url, encode, grace_hopper, group, photograph, variation
 from tests.story import Classroom, enrol, names
 
 
@@ -70,12 +70,12 @@ REAL = [SHARED_FACES] if SHARED_FACES else []
 def test_on_real_photographs_all_present_are_found_and_nobody_else(cast: Cast, photographs: Any) -> None:
     room = Classroom.open(cast)
     for folder in sorted((photographs / "people").iterdir()):
-        answer = enrol(room.join(folder.name), [file.read_bytes() for file in sorted(folder.iterdir())])
+        answer = enrol(room.join(folder.name), [photograph(file) for file in sorted(folder.iterdir())])
         assert answer.status_code == 201, (folder.name, answer.text)
     with (photographs / "truth.csv").open() as file:
         truth = list(csv.DictReader(file))
     for row in truth:
-        seen = room.recognise((photographs / row["picture"]).read_bytes()).json
+        seen = room.recognise(photograph(photographs / row["picture"])).json
         present = set(row["people"].split(";"))
         assert names(seen["recognised"]) == present, row
         assert (seen["uncertain"], seen["unknown"]) == ([], int(row["strangers"])), row

@@ -9,12 +9,14 @@ from app.faces.liveness import FEWEST_FRAMES, MOST_FRAMES, decide, frame
 from app.faces.matching import Match, Rows, Templates, confidence, distances, is_among, match, verify
 from app.faces.pool import FacePool, Progress
 from app.faces.quality import Quality
-from app.faces.types import Analysis, Box, Encodings, Face
+from app.faces.types import ONE_PERSON, ROOM, Analysis, Box, Encodings, Face, Wanted
 from app.faces.weights import build_all
 
 __all__ = [
     "FEWEST_FRAMES",
     "MOST_FRAMES",
+    "ONE_PERSON",
+    "ROOM",
     "Analysis",
     "Box",
     "Encodings",
@@ -30,6 +32,7 @@ __all__ = [
     "Quality",
     "Rows",
     "Templates",
+    "Wanted",
     "build_all",
     "confidence",
     "decide",

@@ -17,12 +17,8 @@ from app.faces.detector import Detector, in_the_picture, resized
 from app.faces.liveness import eye_aspect_ratio
 from app.faces.pictures import decode
 from app.faces.quality import measure, pose
-from app.faces.types import Analysis, Box, Boxes, Chips, Encodings, Face, Live, Scores
+from app.faces.types import ROOM, Analysis, Box, Boxes, Chips, Encodings, Face, Live, Scores, Wanted
 
-SMALLEST_FACE = 30
-"""Pixels; what searching costs grows with the square of its inverse. On seventeen portraits, shrunk to between 26 and
-50 pixels of face, HOG at twice the size found 160 of 170: of these 10 are lost with 30, none of 34 pixels and more;
-with 36, 53; with 48, 123."""
 FOUND_FROM = 0.8
 """Of the CNN detector's window: on five pictures, shrunk, it found faces from about 64 of its 80 pixels on."""
 HOG_SCALE = 2.0
@@ -49,22 +45,21 @@ OPTIONS = Options()
 """The process's; set before its first picture."""
 
 
-def analyse(data: bytes, *, is_live: bool = False) -> Analysis:
-    """Everything about the faces of a picture file; is_live: also what liveness is decided from. Raises as
-    `pictures.decode`, and ModelBroken."""
+def analyse(data: bytes, wanted: Wanted = ROOM) -> Analysis:
+    """Everything about the faces of a picture file. Raises as `pictures.decode`, and ModelBroken."""
     image = decode(data)
     height, width = image.shape[:2]
-    boxes, scores = detect(image)
+    boxes, scores = detect(image, wanted.smallest)
     points = five_points(image, boxes)
     chips = cut_out(image, points)
     clipped = [_clipped(box, width, height) for box in boxes]
     qualities = [measure(box.width, *seen) for box, *seen in zip(clipped, chips, points, strict=True)]
-    lives = [_live(seen) for seen in _all_landmarks(image, boxes)] if is_live else [None] * len(boxes)
+    lives = [_live(seen) for seen in _all_landmarks(image, boxes)] if wanted.is_live else [None] * len(boxes)
     faces = map(Face, clipped, scores.tolist(), encode(chips), qualities, lives)
     return Analysis(width, height, tuple(faces))
 
 
-def detect(image: NDArray[np.uint8], smallest: int = SMALLEST_FACE) -> tuple[Boxes, Scores]:
+def detect(image: NDArray[np.uint8], smallest: int = ROOM.smallest) -> tuple[Boxes, Scores]:
     """The faces' boxes, in the picture's own pixels, and scores; from `smallest` pixels of width on."""
     height, width = image.shape[:2]
     hog = OPTIONS.detector == "hog"

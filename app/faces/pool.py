@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.faces.errors import FaceRefused, FacesBusy, FacesUnavailable
-from app.faces.types import Analysis
+from app.faces.types import ROOM, Analysis, Wanted
 
 WAITING_PER_WORKER = 64
 
@@ -36,10 +36,9 @@ class FacePool:
         self._waiting = 0
 
     def analyse(
-        self, pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None, *, is_live: bool = False
+        self, pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None, wanted: Wanted = ROOM
     ) -> list[Result]:
         """The analysis or the refusal of each picture file, in order; `progress` hears how many of how many are read.
-        is_live: with what liveness is decided from.
 
         Raises:
             FacesBusy: too many pictures are waiting.
@@ -50,10 +49,10 @@ class FacePool:
                 raise FacesBusy
             self._waiting += len(pictures)
         try:
-            return self._analyse(pictures, progress, is_live)
+            return self._analyse(pictures, progress, wanted)
         except BrokenProcessPool:
             try:
-                return self._analyse(pictures, progress, is_live)
+                return self._analyse(pictures, progress, wanted)
             except BrokenProcessPool as again:
                 raise FacesUnavailable from again
         finally:
@@ -70,10 +69,10 @@ class FacePool:
         if executor:
             executor.shutdown(cancel_futures=True)
 
-    def _analyse(self, pictures: Sequence[bytes], progress: Progress, is_live: bool) -> list[Result]:
+    def _analyse(self, pictures: Sequence[bytes], progress: Progress, wanted: Wanted) -> list[Result]:
         executor, futures, results = self._started(), list[Future[Analysis]](), list[Result]()
         try:
-            futures.extend(self._submit(executor, picture, is_live) for picture in pictures)
+            futures.extend(self._submit(executor, picture, wanted) for picture in pictures)
             for done, future in enumerate(futures, 1):
                 results.append(self._result(future))
                 progress(done, len(pictures))
@@ -99,9 +98,9 @@ class FacePool:
             return self._executor
 
     @staticmethod
-    def _submit(executor: ProcessPoolExecutor, picture: bytes, is_live: bool) -> Future[Analysis]:
+    def _submit(executor: ProcessPoolExecutor, picture: bytes, wanted: Wanted) -> Future[Analysis]:
         try:
-            return executor.submit(_analyse, picture, is_live)
+            return executor.submit(_analyse, picture, wanted)
         except BrokenProcessPool:
             raise
         except RuntimeError as closed:
@@ -133,7 +132,7 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _analyse(picture: bytes, is_live: bool) -> Analysis:
+def _analyse(picture: bytes, wanted: Wanted) -> Analysis:
     from app.faces.engine import analyse  # noqa: PLC0415 - the engine is for these processes only
 
-    return analyse(picture, is_live=is_live)
+    return analyse(picture, wanted)

@@ -20,6 +20,21 @@ Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a picture is read for. smallest: the width of the smallest face that is to be found, in pixels: what it
+    costs to find faces grows with the square of its inverse. is_live: also what liveness is decided from."""
+
+    smallest: int
+    is_live: bool = False
+
+
+ROOM = Wanted(40)
+"""As small as HOG finds them at twice the picture's size."""
+ONE_PERSON = Wanted(48)
+"""A face that is smaller than those that can be enrolled, so that it can be told that it is, and no bystander's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """A face's place, in pixels of the upright picture."""
 

@@ -11,7 +11,18 @@ from datetime import datetime
 import numpy as np
 
 from app.extensions import db
-from app.faces import Analysis, Encodings, Face, FaceRefused, decide, different_people, frame, only_face, verify
+from app.faces import (
+    ONE_PERSON,
+    Analysis,
+    Encodings,
+    Face,
+    FaceRefused,
+    decide,
+    different_people,
+    frame,
+    only_face,
+    verify,
+)
 from app.models import FaceTemplate
 from app.services.caller import Caller
 from app.services.challenges import Asked, ChallengeRefused, read
@@ -55,7 +66,7 @@ def face(caller: Caller, picture: bytes | None, templates: Encodings | None, ans
         challenge = read(caller, answer.session_id, answer.token or "", answer.at) if answer else None
         frames = list(answer.frames) if answer else []
         pictures = frames if picture in frames else [picture, *frames]
-        analyses = analyse(pictures, is_live=answer is not None)
+        analyses = analyse(pictures, wanted=replace(ONE_PERSON, is_live=answer is not None))
         own = only_face(analyses[pictures.index(picture)])
     except ChallengeRefused as refused:
         return Piece("fail", {}, refused.code)

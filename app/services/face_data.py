@@ -13,6 +13,8 @@ from uuid_utils.compat import uuid7
 from app import clock
 from app.extensions import db, face_pool, settings
 from app.faces import (
+    ONE_PERSON,
+    ROOM,
     Analysis,
     Encodings,
     Face,
@@ -21,6 +23,7 @@ from app.faces import (
     FacesUnavailable,
     PictureTooLarge,
     Progress,
+    Wanted,
     different_people,
     is_among,
     only_face,
@@ -83,7 +86,7 @@ def enrol(caller: Caller, pictures: Sequence[bytes]) -> Enrolled:
     _require_room(_stored(caller), len(pictures))
     gallery(caller)  # what has to be loaded is, before others have to wait for the transaction
     release()
-    faces = [_only_face(index, analysis) for index, analysis in enumerate(analyse(pictures))]
+    faces = [_only_face(index, analysis) for index, analysis in enumerate(analyse(pictures, wanted=ONE_PERSON))]
     return _store(caller, faces)
 
 
@@ -99,10 +102,9 @@ def tolerance(caller: Caller) -> float:
 
 
 def analyse(
-    pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None, *, is_live: bool = False
+    pictures: Sequence[bytes], progress: Progress = lambda _done, _total: None, wanted: Wanted = ROOM
 ) -> list[Analysis]:
-    """What is on each picture, read in other processes; `progress` hears how many of how many are read. is_live: with
-    what liveness is decided from.
+    """What is on each picture, read in other processes; `progress` hears how many of how many are read.
 
     Raises:
         FaceRejected, PictureTooLarge: one cannot be read; says which, by its index, and why.
@@ -113,7 +115,7 @@ def analyse(
         if len(picture) > limit:
             raise _rejected(index, PictureTooLarge(f"The picture has more than {settings().max_picture_mb} MB"))
     try:
-        results = face_pool().analyse(pictures, progress, is_live=is_live)
+        results = face_pool().analyse(pictures, progress, wanted)
     except (FacesBusy, FacesUnavailable) as busy:
         raise errors.FacesBusy from busy
     analyses = []

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.faces import Box, match
+from app.faces import ONE_PERSON, Box, match
 from app.models import (
     CredentialKind,
     Direction,
@@ -111,7 +111,7 @@ def pass_by_face(caller: Caller, picture: bytes) -> list[Passing]:
     """
     require_faces(caller)
     release()
-    (analysis,) = analyse([picture])
+    (analysis,) = analyse([picture], wanted=ONE_PERSON)
     known = gallery(caller)
     release()
     seen = []

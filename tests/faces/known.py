@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from functools import cache
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.faces import Analysis, FacePool
-from app.faces.engine import analyse
+from app.faces.engine import OPTIONS, analyse
 from app.faces.pictures import decode
-from tests.pictures import SHARED_FACES, astronaut, encode, grace_hopper
+from tests.pictures import SHARED_FACES, astronaut, encode, grace_hopper, photograph
 
 PORTRAITS = {"astronaut": astronaut, "grace_hopper": grace_hopper}
 SHARED = (
@@ -27,7 +28,7 @@ def read(name: str) -> bytes:
     if name in PORTRAITS:
         return encode(PORTRAITS[name](), "PNG")
     assert SHARED_FACES
-    return (SHARED_FACES / name).read_bytes()
+    return photograph(SHARED_FACES / name)
 
 
 @cache
@@ -42,17 +43,14 @@ def analysis(name: str) -> Analysis:
 
 def size(name: str) -> tuple[int, int]:
     """Width and height, without reading the pixels."""
-    if name in PORTRAITS:
-        return PORTRAITS[name]().size
-    assert SHARED_FACES
-    with Image.open(SHARED_FACES / name) as picture:
+    with Image.open(io.BytesIO(read(name))) as picture:
         return picture.size
 
 
 @cache
 def _shared() -> dict[str, Analysis]:
     """Two processes read them, since they are most of what these tests wait for."""
-    readers = FacePool(2)
+    readers = FacePool(2, folder=OPTIONS.folder)
     results = readers.analyse([read(name) for name in SHARED])
     readers.close()
     return {name: result for name, result in zip(SHARED, results, strict=True) if isinstance(result, Analysis)}
