@@ -1,6 +1,7 @@
 """Whether somebody did what they were asked to before the camera: challenge and response, decided from landmarks.
 
-It stops a photograph that is held up. It does not stop a film of the person who does the same, nor a good mask.
+It stops a photograph that is held towards the camera. It does not stop every one that is turned far aside, a film of
+the person who does the same, nor a good mask.
 """
 
 from __future__ import annotations

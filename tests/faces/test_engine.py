@@ -22,7 +22,7 @@ from app.faces.quality import sharpness
 from app.faces.types import Boxes
 from config import ROOT
 from tests import pictures
-from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels
+from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels, read
 
 
 def edges(*boxes: Box) -> Boxes:
@@ -198,3 +198,12 @@ def test_a_picture_out_of_focus_has_less_sharpness() -> None:
     blurred = [sharpness(align(shot, box)[0]) for shot in shots]
     assert blurred == sorted(blurred, reverse=True)
     assert blurred[-1] < blurred[0] / 10
+
+
+def test_how_a_head_moves_is_found_only_where_it_is_asked_for() -> None:
+    (plain,), (seen,) = analyse(read("astronaut")).faces, analyse(read("astronaut"), is_live=True).faces
+    assert plain.live is None
+    assert seen.live
+    assert seen.live.pose.yaw == pytest.approx(seen.quality.yaw, abs=5)
+    assert 0.2 < seen.live.eyes < 0.45
+    assert (plain.encoding == seen.encoding).all()
