@@ -68,8 +68,8 @@ def variation(image: Image.Image, n: int) -> Image.Image:
 
 def coarse(image: Image.Image) -> Image.Image:
     """The same person as a poor camera takes them: still they, but not as surely."""
-    few = image.resize((round(image.width / 3.5), round(image.height / 3.5)))
-    return ImageEnhance.Contrast(few.resize(image.size, Image.Resampling.NEAREST)).enhance(3)
+    few = image.resize((round(image.width / 4.5), round(image.height / 4.5)))
+    return ImageEnhance.Contrast(few.resize(image.size, Image.Resampling.NEAREST)).enhance(2.5)
 
 
 def group(*people: Image.Image) -> Image.Image:

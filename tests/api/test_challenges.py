@@ -43,7 +43,7 @@ def lids(part: float) -> Image.Image:
 
 SHOWN: dict[str, Callable[[], Image.Image]] = {
     "open": astronaut,
-    "half": lambda: lids(0.8),
+    "half": lambda: lids(0.7),
     "shut": lambda: lids(1),
     "grace": grace_hopper,
     "wall": lambda: Image.new("RGB", (100, 100), WALL),

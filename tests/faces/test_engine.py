@@ -19,7 +19,7 @@ from scipy import ndimage
 from app.faces import Box, Face, distances, engine
 from app.faces.engine import OPTIONS, align, analyse, describe, detect, encode
 from app.faces.quality import sharpness
-from app.faces.types import Boxes
+from app.faces.types import Boxes, Wanted
 from config import ROOT
 from tests import pictures
 from tests.faces.known import PICTURES, PORTRAITS, analysis, pixels, read
@@ -201,7 +201,7 @@ def test_a_picture_out_of_focus_has_less_sharpness() -> None:
 
 
 def test_how_a_head_moves_is_found_only_where_it_is_asked_for() -> None:
-    (plain,), (seen,) = analyse(read("astronaut")).faces, analyse(read("astronaut"), is_live=True).faces
+    (plain,), (seen,) = (analyse(read("astronaut"), Wanted(80, is_live)).faces for is_live in (False, True))
     assert plain.live is None
     assert seen.live
     assert seen.live.pose.yaw == pytest.approx(seen.quality.yaw, abs=5)
