@@ -62,6 +62,28 @@ def test_only_what_was_asked_for_passes(challenge: Challenge, frames: Sequence[F
     assert (decided.figures["change"] >= decided.figures["limit"]) is (outcome == "pass")
 
 
+@pytest.mark.parametrize(
+    ("yaws", "pitches", "outcome"),
+    [
+        ((0, 10, 25), (0, 5, 10), "pass"),
+        ((0, 10, 25), (10, 10, 10), "pass"),
+        ((0, 10, 25), (0, 8, 17), "uncertain"),
+        ((0, 10, 25), (0, -8, -17), "uncertain"),
+        ((0, 25, 5), (0, 0, 24), "uncertain"),
+        ((0, 6, 12), (0, 8, 17), "uncertain"),
+        ((0, 2, 4), (0, 8, 17), "fail"),
+    ],
+)
+@pytest.mark.parametrize(("challenge", "side"), [("turn_left", 1), ("turn_right", -1)])
+def test_who_nods_while_turning_may_be_a_photograph_turned_aside(
+    challenge: Challenge, side: int, yaws: Sequence[float], pitches: Sequence[float], outcome: str
+) -> None:
+    frames = [frame(side * yaw, pitch=pitch) for yaw, pitch in zip(yaws, pitches, strict=True)]
+    decided = decide(challenge, frames, TOLERANCE)
+    assert (decided.outcome, decided.code) == (outcome, None if outcome == "pass" else "liveness_not_done")
+    assert decided.figures["nod"] == pytest.approx(max(abs(pitch - pitches[0]) for pitch in pitches), abs=2)
+
+
 @pytest.mark.parametrize("challenge", CHALLENGES)
 def test_all_frames_show_a_face_and_the_same_one(challenge: Challenge) -> None:
     missing = decide(challenge, [frame(), None, frame()], TOLERANCE)
