@@ -64,14 +64,20 @@ def eileen(room: Classroom) -> Person:
     return person
 
 
-def ask(person: Person, session: str, *wanted: str) -> dict[str, Any]:
-    """For a challenge, until it is one of the wanted; any, if none is named."""
+def ask(person: Person, session: str) -> dict[str, Any]:
+    answer = person.post(f"/attendance/session/{session}/challenge")
+    assert answer.status_code == 200, answer.text
+    given: dict[str, Any] = answer.json
+    return given
+
+
+def asked(room: Classroom, person: Person, *wanted: str) -> tuple[str, dict[str, Any]]:
+    """A session whose challenge is one of the wanted, and this."""
     while True:
-        answer = person.post(f"/attendance/session/{session}/challenge")
-        assert answer.status_code == 200, answer.text
-        if not wanted or answer.json["challenge"] in wanted:
-            given: dict[str, Any] = answer.json
-            return given
+        session = with_policy(room, **ASKING)
+        given = ask(person, session)
+        if given["challenge"] in wanted:
+            return session, given
 
 
 def respond(person: Person, session: str, token: str, frames: Sequence[str], **more: Any) -> Any:
@@ -81,8 +87,7 @@ def respond(person: Person, session: str, token: str, frames: Sequence[str], **m
 def test_who_blinks_when_asked_to_is_checked_in_and_only_figures_are_kept(
     room: Classroom, cast: Cast, eileen: Person
 ) -> None:
-    session = with_policy(room, **ASKING)
-    given = ask(eileen, session, "blink")
+    session, given = asked(room, eileen, "blink")
     assert datetime.fromisoformat(given["valid_until"]) == NINE + timedelta(seconds=60)
     answer = respond(eileen, session, given["token"], BLINK)
     assert (answer.status_code, answer.json["verification_status"]) == (201, "verified")
@@ -93,8 +98,8 @@ def test_who_blinks_when_asked_to_is_checked_in_and_only_figures_are_kept(
 
 
 def test_who_may_have_blinked_is_let_in_for_the_teacher_to_look_at(room: Classroom, cast: Cast, eileen: Person) -> None:
-    session = with_policy(room, **ASKING)
-    answer = respond(eileen, session, ask(eileen, session, "blink")["token"], HALF)
+    session, given = asked(room, eileen, "blink")
+    answer = respond(eileen, session, given["token"], HALF)
     assert (answer.status_code, answer.json["verification_status"]) == (201, "pending")
     assert kept(cast)[0].evidence["face"]["outcome"] == "uncertain"
 
@@ -102,18 +107,29 @@ def test_who_may_have_blinked_is_let_in_for_the_teacher_to_look_at(room: Classro
 def test_a_photograph_does_nothing_of_what_is_asked_and_the_same_challenge_can_be_tried_again(
     room: Classroom, eileen: Person
 ) -> None:
-    session = with_policy(room, **ASKING)
     for challenge in ("turn_left", "turn_right", "blink"):
-        given = ask(eileen, session, challenge)
+        session, given = asked(room, eileen, challenge)
         answer = respond(eileen, session, given["token"], ["open"] * 3)
         assert (answer.status_code, answer.json["code"], answer.json["change"]) == (403, "liveness_not_done", 0)
     assert respond(eileen, session, given["token"], BLINK).status_code == 201
 
 
 def test_who_blinks_when_asked_to_turn_has_not_turned(room: Classroom, eileen: Person) -> None:
-    session = with_policy(room, **ASKING)
-    answer = respond(eileen, session, ask(eileen, session, "turn_left", "turn_right")["token"], BLINK)
+    session, given = asked(room, eileen, "turn_left", "turn_right")
+    answer = respond(eileen, session, given["token"], BLINK)
     assert answer.json["code"] == "liveness_not_done"
+
+
+def test_asking_again_brings_another_challenge_only_with_another_minute(
+    room: Classroom, eileen: Person, at: Any
+) -> None:
+    session = with_policy(room, **ASKING)
+    by_minute = []
+    for minute in range(50):
+        at(minute)
+        by_minute.append({ask(eileen, session)["challenge"] for _ in range(2)})
+    assert all(len(challenges) == 1 for challenges in by_minute)
+    assert set.union(*by_minute) == {"turn_left", "turn_right", "blink"}
 
 
 def test_a_challenge_is_answered_with_its_token_and_frames_by_whom_it_was_given_to_there_and_in_time(
