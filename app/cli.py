@@ -87,11 +87,11 @@ def rotate_key() -> None:
 @faces.command("build")
 @with_appcontext
 def build_models() -> None:
-    """Build the face engine's models, as the first start does."""
+    """Build the face engine's models where they are missing or broken, as each start does."""
     try:
         build_all(settings().faces_dir)
-    except ModelBroken as broken:
-        raise click.ClickException(str(broken)) from broken
+    except (ModelBroken, OSError) as broken:
+        raise click.ClickException(f"The face engine's models cannot be built: {broken}") from broken
     click.echo(f"The models are in {settings().faces_dir}")
 
 

@@ -78,8 +78,8 @@ def main() -> None:
         sys.exit("\n".join(f"{'.'.join(map(str, e['loc'])).upper()} {e['msg']}" for e in wrong.errors()))
     try:
         build_all(settings.faces_dir)
-    except ModelBroken as broken:
-        sys.exit(str(broken))
+    except (ModelBroken, OSError) as broken:
+        sys.exit(f"The face engine's models cannot be built: {broken}")
     with create_app(settings).app_context():
         installation.prepare()
         code = installation.setup_code() if installation.needs_admin() else None

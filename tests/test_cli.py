@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import func, select
 from app.extensions import db, settings
 from app.models import Class, Enrolment, FaceTemplate, Organisation, Record, Role, Session, User
 from app.services import vault
+from config import Settings
 from tests.conftest import Cast, Person, clear
 from tests.factories import PASSWORD, make
 
@@ -183,3 +185,13 @@ def test_what_no_key_opens_is_counted_and_holds_up_nothing(cast: Cast, student: 
     templates(cast, student, 1)
     rotated = run(cast, "faces", "rotate-key")
     assert (rotated.exit_code, "opens 1 others" in rotated.output, opened(cast, new_key)) == (1, True, 1)
+
+
+def test_a_folder_that_cannot_hold_the_models_is_named(
+    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Settings, "faces_dir", property(lambda _: tmp_path / "file" / "faces"))
+    built = run(cast, "faces", "build")
+    assert (built.exit_code, built.output.startswith("Error: The face engine's models cannot be built: ")) == (1, True)
+    assert str(tmp_path / "file") in built.output

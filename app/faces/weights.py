@@ -63,18 +63,23 @@ MODELS = (ENCODER, DETECTOR, RESIZER, FIVE_POINTS, ALL_POINTS)
 
 
 def load(model: Model, folder: Path | None) -> bytes:
-    """The model as built, from the folder, which is given it at the first time; without a folder, built each time.
+    """The model as built, from the folder, which is given it at the first time, and again where what it has is broken;
+    without a folder, built each time.
 
     Raises:
         ModelBroken: the models package's file is not the one that this was made for.
+        OSError: the folder, or that file, cannot be read or written.
     """
     data = _read(model)
-    kept = folder and folder / f"{model.name}-{model.sha256[:16]}-{BUILDER}.{model.kind}"
-    if kept and kept.exists():
-        return kept.read_bytes()
+    if folder is None:
+        return build(model, data)
+    name = f"{model.name}-{model.sha256[:16]}-{BUILDER}"
+    for kept in folder.glob(f"{name}-*.{model.kind}"):
+        built = kept.read_bytes()
+        if kept.stem == f"{name}-{_digest(built)}":
+            return built
     built = build(model, data)
-    if kept:
-        _keep(kept, built)
+    _keep(folder / f"{name}-{_digest(built)}.{model.kind}", built)
     return built
 
 
@@ -106,14 +111,20 @@ def _read(model: Model) -> bytes:
     return data
 
 
+def _digest(built: bytes) -> str:
+    return hashlib.sha256(built).hexdigest()[:16]
+
+
 def _keep(file: Path, data: bytes) -> None:
-    """Whole or not at all: of several who build at once, each replaces the same by the same."""
+    """Whole or not at all: of several who build at once, each replaces the same by the same. Who builds need not be who
+    serves, so everybody may read it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=file.name, suffix=".tmp", delete=False) as draft:
         try:
             draft.write(data)
             draft.flush()
             os.fsync(draft.fileno())
+            Path(draft.name).chmod(0o644)
             Path(draft.name).replace(file)
         except BaseException:
             Path(draft.name).unlink(missing_ok=True)

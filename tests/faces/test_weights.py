@@ -41,6 +41,20 @@ def test_what_is_kept_is_not_built_again(kept: Path, monkeypatch: pytest.MonkeyP
     assert all(load(model, kept) for model in MODELS)
 
 
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data[:50] + b"\0" + data[51:], lambda _: b""])
+def test_what_is_kept_broken_is_built_again(change: object, tmp_path: Path) -> None:
+    assert callable(change)
+    built = load(RESIZER, tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(change(built))
+    assert load(RESIZER, tmp_path) == built
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [built]
+
+
+def test_who_serves_may_read_what_another_built(kept: Path) -> None:
+    assert {file.stat().st_mode & 0o777 for file in kept.iterdir()} == {0o644}
+
+
 def test_another_version_of_the_builder_builds_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(RESIZER, tmp_path)
     monkeypatch.setattr(weights, "BUILDER", weights.BUILDER + 1)
