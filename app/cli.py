@@ -108,7 +108,7 @@ def evaluate(folder: Path, pairs: Path | None, out: Path | None) -> None:
     """Try the recognition on pictures whose people are known: a folder per person in FOLDER, or pairs in a CSV."""
     try:
         found = evaluation.evaluate(folder, pairs, lambda n, of: click.echo(f"{n} of {of} pictures", err=True))
-    except evaluation.PairsUnreadable as wrong:
+    except (evaluation.PairsUnreadable, ModelBroken) as wrong:
         raise click.ClickException(str(wrong)) from wrong
     click.echo(f"{found.pictures - len(found.unread)} of {found.pictures} pictures could be used")
     for name, reason in found.unread.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from apiflask import APIFlask
 from PIL import Image
 
 from app import create_app
-from app.faces import Analysis, Box, Face, FacePool, Quality, confidence
+from app.faces import Analysis, Box, Face, FacePool, ModelBroken, Quality, confidence
 from app.faces.evaluation import Pairs, all_pairs, equal_error_rate, matches, reliability, roc
 from tests.conftest import settings_for
 from tests.pictures import astronaut, encode, grace_hopper, group, variation
@@ -176,3 +177,11 @@ def test_an_empty_folder_has_nothing_to_tell(app: APIFlask, tmp_path: Path) -> N
     done = evaluate(app, tmp_path / "nobody", "--out", tmp_path / "curves")
     assert (done.exit_code, "0 of 0 pictures could be used" in done.output) == (0, True)
     assert list((tmp_path / "curves").iterdir()) == []
+
+
+def test_a_broken_model_ends_it_with_a_sentence(app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.extensions["face_pool"] = Known()
+    monkeypatch.setattr(Known, "analyse", Mock(side_effect=ModelBroken("The encoder's file is broken")))
+    (tmp_path / "pairs.csv").write_text("a,b,same\na,b,1\n")
+    done = evaluate(app, tmp_path, "--pairs", tmp_path / "pairs.csv")
+    assert (done.exit_code, done.output) == (1, "Error: The encoder's file is broken\n")
