@@ -318,7 +318,7 @@ def deactivate_inactive(caller: Caller, days: int, dry_run: bool) -> Deactivatio
     if not dry_run:
         end_all(*users)
         for user in users:
-            user.status = UserStatus.INACTIVE
+            set_active(user, UserStatus.INACTIVE, caller.today)
     return Deactivation(len(users), users[:100], dry_run)
 
 

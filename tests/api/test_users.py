@@ -268,6 +268,8 @@ def test_who_was_not_seen_for_long_is_deactivated_and_nobody_else(
     assert found(admin, is_active="false") == ["Ada"]
     with cast.app.app_context():
         assert db.session.get_one(User, elsewhere).status == UserStatus.ACTIVE
+        ada = db.session.scalars(select(User).where(User.organisation_id == own, User.first_name == "Ada")).one()
+        assert ada.inactive_on == clock.today("UTC"), "from which day on they are expected nowhere"
 
 
 def test_who_was_marked_in_a_session_lately_is_left_alone(
