@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Class, Holiday, Organisation, Record, Role, Session, Term, Timetable
+from app.models import Attempt, Class, Holiday, Organisation, Recognition, Record, Role, Session, Term, Timetable
 from app.services import jobs
 from app.services.caller import Caller
 from app.services.classes import taught_class
@@ -190,8 +190,8 @@ def sessions_from(caller: Caller, row: Timetable, day: date) -> Sequence[Session
     return db.session.scalars(query.order_by(Session.key).with_for_update()).all()
 
 
-def having(caller: Caller, model: type[Record] | type[Attempt], sessions: Any) -> set[uuid.UUID]:
-    """Which of the sessions have records, or attempts."""
+def having(caller: Caller, model: type[Record | Attempt | Recognition], sessions: Any) -> set[uuid.UUID]:
+    """Which of the sessions have records, attempts, or recognitions that were confirmed for them."""
     ids = [session.id for session in sessions]
     return set(db.session.scalars(caller.rows(model, model.session_id).where(model.session_id.in_(ids)).distinct()))
 
@@ -270,9 +270,10 @@ def _holidays(caller: Caller, first: date, last: date) -> Sequence[Any]:
 
 
 def _withdraw(caller: Caller, sessions: Sequence[Session]) -> None:
-    """Those without records are gone; one at which somebody tried to check in is cancelled, since attempts are kept."""
+    """Those without records are gone; one at which somebody tried to check in, or for which a recognition was
+    confirmed, is cancelled, since these are kept."""
     kept = having(caller, Record, sessions)
-    tried = having(caller, Attempt, sessions)
+    tried = having(caller, Attempt, sessions) | having(caller, Recognition, sessions)
     for session in sessions:
         if session.id in tried - kept and session.cancelled_at is None:
             session.cancelled_at = clock.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -12,7 +13,7 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.extensions import db
-from app.models import Class, Job, Role, Session, Subject
+from app.models import Class, Job, Recognition, Role, Session, Subject
 from app.services import timetables
 from tests.conftest import Cast, Person
 from tests.factories import make
@@ -187,6 +188,18 @@ def test_a_removed_timetable_leaves_what_was_held(room: Classroom, at: Any, cast
     assert days(room.teacher) == ["2026-03-02", tried["session_date"], taken["session_date"]]
     assert [s["status"] for s in sessions(room.teacher)] == ["ended", "cancelled", "scheduled"]
     assert room.teacher.get(f"/admin/timetables/{made['id']}").status_code == 404
+
+
+def test_a_session_of_a_confirmed_recognition_is_cancelled_as_well(room: Classroom, cast: Cast) -> None:
+    made = timetable(room.teacher, class_id=room.id)
+    seen = sessions(room.teacher)[1]
+    own = {"organisation_id": room.teacher.organisation_id, "class_id": uuid.UUID(room.id)}
+    with cast.app.app_context():
+        taken = make(Recognition, **own, taken_on=MONDAY.date(), taken_by_id=room.teacher.id, sizes=[[640, 480]]).id
+    path = f"/api/attendance/recognitions/{taken}/confirm"
+    assert room.teacher.post(path, {"session_id": seen["id"]}).status_code == 200, "nobody was there"
+    assert room.teacher.delete(f"/admin/timetables/{made['id']}").status_code == 200
+    assert [(s["id"], s["status"]) for s in sessions(room.teacher)] == [(seen["id"], "cancelled")]
 
 
 @pytest.mark.parametrize(
