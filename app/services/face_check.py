@@ -30,7 +30,7 @@ from app.services.consents import standing
 from app.services.decision import Piece
 from app.services.errors import FaceRejected, PictureTooLarge
 from app.services.face_data import analyse, tolerance
-from app.services.face_vault import unseal
+from app.services.face_vault import unseal_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def own_templates(caller: Caller) -> Encodings | None:
     query = caller.rows(FaceTemplate, FaceTemplate.encoding).where(
         FaceTemplate.user_id == caller.user_id, FaceTemplate.user_id.in_(standing(caller))
     )
-    kept = db.session.scalars(query).all()
-    return np.stack([unseal(encoding) for encoding in kept]) if kept else None
+    opened = [encoding for encoding in unseal_all(db.session.scalars(query)) if encoding is not None]
+    return np.stack(opened) if opened else None
 
 
 def face(caller: Caller, picture: bytes | None, templates: Encodings | None, answer: Answer | None) -> Piece:

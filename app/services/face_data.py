@@ -39,7 +39,7 @@ from app.services.consents import (
     require_consent,
     require_may_decide,
 )
-from app.services.face_vault import seal, unseal
+from app.services.face_vault import seal, unseal_all
 from app.services.gallery import gallery
 from app.services.seen_faces import forget
 from app.services.transaction import changed, insert_missing, release, transaction
@@ -178,8 +178,8 @@ def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
     before = _templates(caller, caller.user_id)
     _require_room(len(before), len(faces))
     encodings = np.stack([face.encoding for face in faces])
-    own = np.stack([*encodings, *(unseal(template.encoding) for template in before)])
-    if different_people(own, tolerance(caller)):
+    stored = (one for one in unseal_all(template.encoding for template in before) if one is not None)
+    if different_people(np.stack([*encodings, *stored]), tolerance(caller)):
         raise errors.DifferentPeople
     if not _may_be_like_another(caller):
         _require_nobody_else(caller, encodings)

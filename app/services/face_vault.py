@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import structlog
+from cryptography.fernet import InvalidToken, MultiFernet
 from numpy.typing import NDArray
 
-from app.faces import Encodings
 from app.services import vault
+
+log = structlog.get_logger(__name__)
 
 
 def seal(encoding: NDArray[np.float32]) -> bytes:
@@ -16,12 +19,20 @@ def seal(encoding: NDArray[np.float32]) -> bytes:
     return vault.seal(encoding.astype("<f4").tobytes())
 
 
-def unseal(kept: bytes) -> NDArray[np.float32]:
-    """The encoding, shape (128,), whichever of FACE_KEYS it was sealed with."""
-    return np.frombuffer(vault.unseal(kept), "<f4")
+def unseal_all(kept: Iterable[bytes]) -> list[NDArray[np.float32] | None]:
+    """The encodings, each of shape (128,); None for one that none of FACE_KEYS opens, which nobody is known by.
 
-
-def unseal_all(kept: Iterable[bytes]) -> Encodings:
-    """The encodings, shape (n, 128): the keys are read once for all of them."""
+    The keys are read once for all of them.
+    """
     keys = vault.vault()
-    return np.frombuffer(b"".join(keys.decrypt(one) for one in kept), "<f4").reshape(-1, 128)
+    opened = [_opened(keys, one) for one in kept]
+    if unopened := opened.count(None):
+        log.warning("templates_not_opened", count=unopened)
+    return [None if one is None else np.frombuffer(one, "<f4") for one in opened]
+
+
+def _opened(keys: MultiFernet, sealed: bytes) -> bytes | None:
+    try:
+        return keys.decrypt(sealed)
+    except InvalidToken:
+        return None

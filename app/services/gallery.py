@@ -131,7 +131,8 @@ def _loaded(caller: Caller, before: Held, mark: Mark) -> Held:
     for some in some_at_once(whose.keys() - {id_ for _, id_ in kept}):
         sealed = caller.rows(FaceTemplate, FaceTemplate.id, FaceTemplate.encoding).where(FaceTemplate.id.in_(some))
         found = db.session.execute(sealed).all()
-        new.update(zip([row.id for row in found], unseal_all([row.encoding for row in found]), strict=True))
+        opened = zip([row.id for row in found], unseal_all([row.encoding for row in found]), strict=True)
+        new.update((id_, encoding) for id_, encoding in opened if encoding is not None)
     ids = [id_ for _, id_ in kept] + list(new)
     encodings = np.concatenate([before.templates.encodings[[row for row, _ in kept]], [*new.values()] or EMPTY])
     people = list(dict.fromkeys(whose[id_] for id_ in ids))

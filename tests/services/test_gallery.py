@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, select, update
 from app import clock
 from app.extensions import db
 from app.models import Consent, FaceTemplate, Gallery, Guardian, LikenessPermit, Organisation, Role, StudentProfile
-from app.services import face_retention, gallery, retention, vault
+from app.services import face_retention, face_vault, gallery, retention, vault
 from app.services.caller import Caller
 from app.services.consents import TEXT_VERSION, years_before
 from app.services.face_vault import seal, unseal_all
@@ -185,6 +185,19 @@ def test_only_what_is_new_is_decrypted(cast: Cast, opened: list[int]) -> None:
     assert opened == [3, 2]
     assert np.array_equal(after.templates.encodings[: len(before.ids)], before.templates.encodings)
     assert set(after.rows_of([other.id])) == set(after.rows_without(student.id)) == {3, 4}  # type: ignore[list-item, arg-type]
+
+
+def test_what_no_key_opens_leaves_everybody_else_known(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    student, other = cast.student(), cast.student()
+    templates(cast, student)
+    own: dict[str, Any] = {"organisation_id": other.organisation_id, "user_id": other.id}
+    with cast.app.app_context():
+        make(Consent, **own, accepted=True, text_version=TEXT_VERSION, recorded_by_id=other.id)
+        make(FaceTemplate, **own, encoding=b"sealed elsewhere")
+    told: list[Any] = []
+    monkeypatch.setattr(face_vault.log, "warning", lambda *said, **values: told.append((*said, values)))
+    assert held(cast, student).people == [student.id]
+    assert told == [("templates_not_opened", {"count": 1})]
 
 
 def test_threads_that_need_the_same_templates_load_them_once(cast: Cast, opened: list[int]) -> None:
