@@ -40,7 +40,7 @@ from app.services.consents import (
     require_may_decide,
 )
 from app.services.face_vault import seal, unseal_all
-from app.services.gallery import gallery
+from app.services.gallery import gallery, lock_gallery
 from app.services.seen_faces import forget
 from app.services.transaction import changed, insert_missing, release, transaction
 from app.services.users import read_user
@@ -198,6 +198,7 @@ def _store(caller: Caller, faces: Sequence[Face]) -> Enrolled:
 
 
 def _require_nobody_else(caller: Caller, encodings: Encodings) -> None:
+    lock_gallery(caller)  # of two who enrol one face at once, the second is refused
     known = gallery(caller)
     if is_among(encodings, known.templates, SOMEBODY_ELSE, known.rows_without(caller.user_id)):
         raise errors.FaceOfAnother

@@ -115,6 +115,11 @@ def gallery(caller: Caller) -> Held:
         return held
 
 
+def lock_gallery(caller: Caller) -> None:
+    """Within a transaction: nobody else changes the organisation's templates until its end."""
+    db.session.execute(caller.rows(Gallery, Gallery.id).with_for_update())
+
+
 def _mark(caller: Caller) -> Mark:
     mark = db.session.scalar(caller.rows(Gallery, Gallery.mark))
     return (mark, caller.today, caller.settings.faces.parental_consent_under) if mark else None

@@ -13,12 +13,14 @@ from PIL import Image, ImageFilter
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.faces import FacePool
+from app.faces import ONE_PERSON, FacePool
 from app.models import Consent, FaceTemplate
+from app.services import face_data
 from app.services.face_vault import unseal_all
 from tests.conftest import Cast, Person
 from tests.pictures import astronaut, data_url, encode, grace_hopper, group, variation
 from tests.story import consent, enrol
+from tests.test_races import at_once
 
 
 @pytest.fixture
@@ -192,6 +194,18 @@ def test_one_bad_picture_among_several_is_named_and_nothing_stored(cast: Cast, e
     answer = enrol(eileen, [encode(astronaut()), b"no picture"])
     assert (answer.status_code, answer.json["code"], answer.json["image"]) == (400, "not_an_image", 1)
     assert (list(answer.json["errors"]), kept(cast)) == (["images.1"], 0)
+
+
+def test_of_two_who_enrol_one_face_at_once_one_does(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [cast.student(), cast.student()]
+    for person in people:
+        consent(person)
+    with cast.app.app_context():
+        analyses = face_data.analyse([encode(astronaut())], wanted=ONE_PERSON)
+    monkeypatch.setattr(face_data, "analyse", lambda *_, **__: analyses)
+    body = {"image": data_url(b"the same")}
+    answers = at_once(lambda number: people[number].post("/api/face-data/upload", body), 2)
+    assert (answers, kept(cast)) == ({201: 1, 409: 1}, 1)
 
 
 def test_nobody_enrols_another_persons_face(cast: Cast, eileen: Person) -> None:
