@@ -16,7 +16,7 @@ from app.services.enrolments import current_students
 from app.services.face_data import analyse, require_faces, tolerance
 from app.services.gallery import gallery
 from app.services.jobs import report
-from app.services.seen_faces import keep
+from app.services.recognitions import keep
 from app.services.transaction import release
 
 

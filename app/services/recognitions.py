@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func
+from sqlalchemy import Select, func, insert
 from sqlalchemy.orm import aliased
 from sqlalchemy.orm.attributes import flag_modified
 
 from app import clock
 from app.extensions import db
 from app.faces import Box
-from app.models import ClassTeacher, Enrolment, Recognition, RecognitionPicture, SeenFace, User
+from app.models import ClassTeacher, Enrolment, FaceTemplate, Recognition, RecognitionPicture, SeenFace, User
 from app.services import audit
 from app.services.caller import Caller
 from app.services.classes import taught_class
+from app.services.consents import standing
 from app.services.enrolments import enrolled_on
 from app.services.errors import ConfirmationRefused, NotFound, RecognitionConfirmed
 from app.services.leave_attachments import File
 from app.services.paging import Page, Paging, paginate
 from app.services.records import Marking, give_present
-from app.services.seen_faces import with_face_data
+from app.services.seen_faces import UNMATCHED
 from app.services.sessions import Days
 from app.services.transaction import transaction
-from app.services.vault import unseal
+from app.services.vault import seal, unseal
 
 KINDS = {b"\xff": ("image/jpeg", ".jpg"), b"\x89": ("image/png", ".png"), b"R": ("image/webp", ".webp")}
 """Of pictures, by their first byte: others were not taken."""
+PART = 4 * 2**20
+"""Bytes of a picture in one row."""
 COUNTS = ("right", "wrong", "uncertain_right", "uncertain_wrong", "unknown", "unseen")
 
 
@@ -115,6 +119,48 @@ def _share(part: int, rest: int) -> float | None:
     return part / (part + rest) if part + rest else None
 
 
+@transaction
+def keep(
+    caller: Caller,
+    class_id: uuid.UUID,
+    sizes: Sequence[tuple[int, int]],
+    faces: Sequence[dict[str, Any]],
+    pictures: Sequence[bytes],
+) -> uuid.UUID:
+    """Keep a recognition until it is confirmed; its id.
+
+    sizes: width and height of each picture. faces: columns of SeenFace. pictures: the files, which are kept only where
+    the organisation keeps pictures.
+    """
+    matched = {face["student_id"] for face in faces} - {None}
+    gone = matched - _with_face_data(caller, matched, clock.now())  # withdrawn while the pictures were read
+    row = Recognition(
+        organisation_id=caller.organisation_id,
+        class_id=class_id,
+        taken_on=caller.today,
+        taken_by_id=caller.user_id,
+        sizes=[list(size) for size in sizes],
+    )
+    db.session.add(row)
+    db.session.flush()
+    own = {"organisation_id": caller.organisation_id, "recognition_id": row.id}
+    rows = [own | face | (UNMATCHED if face["student_id"] in gone else {}) for face in faces]
+    if rows:
+        db.session.execute(insert(SeenFace), rows, execution_options={"render_nulls": True})
+    if caller.settings.faces.keep_pictures_days:
+        theirs = {face["image"] for face in faces if face["student_id"] in gone}
+        for image, picture in enumerate(pictures):
+            if image not in theirs:
+                _keep_picture(own | {"image": image}, picture)
+    return row.id
+
+
+def _keep_picture(own: dict[str, Any], picture: bytes) -> None:
+    for part, begin in enumerate(range(0, len(picture), PART)):
+        db.session.add(RecognitionPicture(**own, part=part, sealed=seal(picture[begin : begin + PART])))
+        db.session.flush()  # each in a statement of its own
+
+
 def list_recognitions(
     caller: Caller, class_id: uuid.UUID | None, confirmed: bool | None, days: Days, paging: Paging
 ) -> Page[RecognitionView]:
@@ -179,7 +225,7 @@ def confirm(
     people = _judged(caller, row, faces, verdicts, also_there)
     found = {face.student_id for face in faces if face.is_right}
     there = set(people.values()) | set(also_there)
-    known = with_face_data(caller, there, row.created_at)
+    known = _with_face_data(caller, there, row.created_at)
     for face in faces:
         person_id = people.get(face.id)
         face.person_id = person_id if person_id in known else None
@@ -202,6 +248,17 @@ def quality(caller: Caller, class_id: uuid.UUID | None, days: Days) -> Quality:
     found = db.session.execute(query.where(_of(caller, class_id), days.condition(Recognition.taken_on))).one()
     total, confirmed, *counts = map(int, found)
     return Quality(confirmed, total - confirmed, dict(zip(COUNTS, counts, strict=True)))
+
+
+def _with_face_data(caller: Caller, user_ids: Collection[uuid.UUID], at: datetime) -> set[uuid.UUID]:
+    """Within a transaction: those of the people whose consent holds, and who have face data and had it then. They
+    keep it until the end of the transaction."""
+    held = caller.rows(User, User.id).where(User.id.in_(user_ids)).order_by(User.id)
+    db.session.execute(held.with_for_update(key_share=True))
+    enrolled = caller.rows(FaceTemplate, FaceTemplate.user_id).where(
+        FaceTemplate.user_id.in_(user_ids), FaceTemplate.user_id.in_(standing(caller)), FaceTemplate.created_at <= at
+    )
+    return set(db.session.scalars(enrolled.distinct()))
 
 
 def _of(caller: Caller, class_id: uuid.UUID | None) -> Any:

@@ -17,7 +17,7 @@ from app import clock
 from app.extensions import db
 from app.faces import Analysis, Box, Face, Match, Quality, match
 from app.models import Base, FaceTemplate, Recognition, RecognitionPicture, Role, SeenFace
-from app.services import recognition, retention, seen_faces, vault
+from app.services import recognition, recognitions, retention, vault
 from app.services.face_vault import seal
 from tests.conftest import Cast, Person
 from tests.factories import make
@@ -218,7 +218,7 @@ def test_the_picture_is_kept_only_where_the_organisation_says_so(
 def test_a_picture_is_kept_encrypted_and_in_parts(
     cast: Cast, room: Classroom, admin: Person, show: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seen_faces, "PART", 100)
+    monkeypatch.setattr(recognitions, "PART", 100)
     show([ADA])
     taken = take(room)
     with cast.app.app_context():
@@ -356,6 +356,19 @@ def test_a_name_is_kept_on_a_face_only_of_who_has_face_data(cast: Cast, room: Cl
     answer = confirm(room, take(room), verdict(0, who=mary), session_id=session).json
     assert who(answer["recognition"], "person") == [None]
     assert answer["marking"]["newly_marked"] == 1
+
+
+def test_whose_consent_a_new_text_has_ended_is_neither_named_nor_missed(
+    room: Classroom, admin: Person, show: Any
+) -> None:
+    show([STRANGER])
+    taken = take(room)
+    body = {"text": "I allow it.", "requires_new_consent": True}
+    assert admin.post("/api/face-data/consent-texts", body).status_code == 201
+    there = [str(room.students["Ada"].id)]
+    answer = confirm(room, taken, verdict(0, who=room.students["Grace"]), also_there=there).json
+    assert who(answer["recognition"], "person") == [None]
+    assert quality(admin)["unseen"] == 0
 
 
 def test_confirming_marks_those_who_were_there_and_nobody_twice(room: Classroom, show: Any) -> None:
