@@ -14,12 +14,11 @@ from app.models import Session, Status, Verification
 from app.services import codes
 from app.services.caller import Caller
 from app.services.decision import Decision, Piece, decide, network
-from app.services.face_check import Answer, face, own_templates
+from app.services.face_check import Answer, face
 from app.services.fraud import Asking, History, history, signs
 from app.services.geofence import Fix, location
 from app.services.organisation_settings import Evidence
 from app.services.policies import Rules
-from app.services.transaction import release
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +125,8 @@ def _weighed(case: Case, pieces: dict[str, Piece], before: History) -> Weighed:
     fix = shown.fix if shown.fix and shown.fix.is_on_earth else None
     flags = signs(case.session_id, case.at, fix, before, is_mocked=shown.is_mocked)
     if Evidence.FACE in case.requires:
-        templates = own_templates(caller) if shown.picture else None
-        release()
         answer = Answer(case.session_id, shown.challenge_token, shown.frames, case.at) if case.rules.liveness else None
-        pieces["face"] = face(caller, shown.picture, templates, answer)
+        pieces["face"] = face(caller, shown.picture, answer)
     return Weighed(decide(case.arrived, pieces, case.requires), pieces, flags)
 
 

@@ -31,6 +31,7 @@ from app.services.decision import Piece
 from app.services.errors import FaceRejected, PictureTooLarge
 from app.services.face_data import analyse, tolerance
 from app.services.face_vault import unseal_all
+from app.services.transaction import release
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,16 @@ def own_templates(caller: Caller) -> Encodings | None:
     return np.stack(opened) if opened else None
 
 
-def face(caller: Caller, picture: bytes | None, templates: Encodings | None, answer: Answer | None) -> Piece:
+def face(caller: Caller, picture: bytes | None, answer: Answer | None) -> Piece:
     """Compare the picture's only face with the person's templates, and decide whether they answered the challenge, if
     an answer is asked for. Takes long: not within a transaction.
 
     Raises:
         FacesBusy: too many pictures are waiting.
     """
-    missing = _missing(caller, picture, templates, answer)
-    if missing or picture is None or templates is None:
+    missing = _missing(caller, picture, answer)
+    release()
+    if missing or picture is None:
         return Piece("fail", {}, missing)
     try:
         challenge = read(caller, answer.session_id, answer.token or "", answer.at) if answer else None
@@ -72,13 +74,16 @@ def face(caller: Caller, picture: bytes | None, templates: Encodings | None, ans
         return Piece("fail", {}, refused.code)
     except (FaceRefused, FaceRejected, PictureTooLarge) as unclear:
         return Piece("fail", {"reason": unclear.code, "advice": unclear.detail}, "face_unclear")
+    templates = own_templates(caller)  # after what takes long: who withdrew meanwhile is not compared
+    if templates is None:
+        return Piece("fail", {}, "face_not_enrolled")
     compared = _compared(caller, own, templates)
     if challenge is None or compared.outcome == "fail":
         return compared
     return _live(compared, challenge, own, analyses[-len(frames) :], tolerance(caller))
 
 
-def _missing(caller: Caller, picture: bytes | None, templates: Encodings | None, answer: Answer | None) -> str | None:
+def _missing(caller: Caller, picture: bytes | None, answer: Answer | None) -> str | None:
     """Why there is nothing to compare, if there is not."""
     if not caller.settings.faces.enabled:
         return "faces_off"
@@ -86,7 +91,7 @@ def _missing(caller: Caller, picture: bytes | None, templates: Encodings | None,
         return "liveness_missing"
     if picture is None:
         return "face_missing"
-    return "face_not_enrolled" if templates is None else None
+    return "face_not_enrolled" if own_templates(caller) is None else None
 
 
 def _compared(caller: Caller, own: Face, templates: Encodings) -> Piece:

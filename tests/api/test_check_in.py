@@ -25,7 +25,7 @@ from app.models import (
     Subject,
     User,
 )
-from app.services import installation, retention
+from app.services import face_check, face_data, installation, retention
 from tests.conftest import Cast, Person, settings_for
 from tests.factories import make
 from tests.pictures import astronaut, coarse, data_url, encode, grace_hopper, variation
@@ -505,6 +505,22 @@ def test_a_face_is_compared_with_ones_own_and_nobody_elses(room: Classroom, cast
     assert attempt.evidence["face"]["outcome"] == "pass"
     assert attempt.evidence["face"]["confidence"] > 0.9
     assert try_with(eileen, encode(grace_hopper())).json["code"] == "already_checked_in"
+
+
+def test_who_withdraws_while_the_picture_is_read_is_not_compared(
+    room: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eileen, analyse = room.join("Eileen"), face_data.analyse
+    enrol(eileen, [encode(astronaut())])
+    session = with_policy(room, requires=["face"])
+
+    def withdraw_and_analyse(*pictures: Any, **wanted: Any) -> Any:
+        eileen.post("/api/face-data/consent", {"accepted": False})
+        return analyse(*pictures, **wanted)
+
+    monkeypatch.setattr(face_check, "analyse", withdraw_and_analyse)
+    refused = check_in(eileen, session, image=data_url(encode(astronaut())))
+    assert (refused.json["code"], "distance" in refused.json) == ("face_not_enrolled", False)
 
 
 def test_a_face_that_may_be_ones_own_is_looked_at(room: Classroom, cast: Cast, decide: Any) -> None:
