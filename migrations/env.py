@@ -25,4 +25,5 @@ with migrate.db.engine.connect() as connection:
     if connection.dialect.name == "sqlite":
         if broken := connection.connection.driver_connection.execute("PRAGMA foreign_key_check").fetchall():
             raise RuntimeError(f"the migration broke references: {broken}")
+        connection.rollback()  # what only looked for migrations is not over yet, and would leave them off
         connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")

@@ -75,3 +75,14 @@ def test_a_second_start_finds_what_the_first_one_made(installed: APIFlask) -> No
         installation.prepare()
         db.session.rollback()
         assert db.session.execute(db.text("SELECT id FROM organisations")).all() == before
+
+
+def test_after_a_start_with_nothing_to_migrate_sqlite_still_checks_references(tmp_path: Path) -> None:
+    app = create_app(settings_for(tmp_path))
+    with app.app_context():
+        installation.prepare()
+        installation.prepare()
+        db.session.remove()
+        assert db.session.scalar(text("PRAGMA foreign_keys")) == 1
+        db.session.remove()
+        db.engine.dispose()
