@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     max_request_mb: int = Field(64, ge=1)
     max_picture_mb: int = Field(10, ge=1)
     face_detector: Literal["cnn", "hog"] = "cnn"
+    faces_dir: Path = Path()
     face_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     face_tolerance: float = Field(0.6, gt=0, le=1)
     face_max_pictures: int = Field(7, ge=1)
@@ -111,6 +112,7 @@ class Settings(BaseSettings):
     def complete(self) -> Self:
         """Fill in what depends on the instance folder; production brings its own secrets."""
         self.instance_dir = self.instance_dir.resolve()
+        self.faces_dir = self.instance_dir / "faces" if self.faces_dir == Path() else self.faces_dir.resolve()
         self.public_url = self.public_url or f"http://localhost:{self.port}"
         self.database_url = self.database_url or f"sqlite:///{self.instance_dir / 'rollcall.db'}"
         if self.jobs == "celery" and not self.redis_url:
@@ -134,11 +136,6 @@ class Settings(BaseSettings):
         if url.get_backend_name() in {"mysql", "mariadb"}:
             url = url.update_query_dict({"charset": "utf8mb4"})
         return url
-
-    @property
-    def faces_dir(self) -> Path:
-        """Where the built models of the face engine are kept."""
-        return self.instance_dir / "faces"
 
     @property
     def token_lifetime(self) -> timedelta:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,10 @@ from app.services import installation
 from config import Settings
 from tests.databases import database, listening
 from tests.factories import PASSWORD, make, make_user
+
+MODELS = Path(tempfile.gettempdir()) / f"rollcall-models-{os.getuid()}"
+"""For the face engine of all processes and servers of a run: to build them takes seconds."""
+os.environ["FACES_DIR"] = str(MODELS)
 
 
 @dataclass
@@ -124,9 +130,8 @@ class RememberingPool(FacePool):
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the face engine's models are kept, for all processes of a run: to build them takes seconds."""
-    return tmp_path_factory.getbasetemp().parent / "models"
+def models() -> Path:
+    return MODELS
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from sqlalchemy import func, select
 from app.extensions import db, settings
 from app.models import Class, Enrolment, FaceTemplate, Organisation, Record, Role, Session, User
 from app.services import vault
-from config import Settings
 from tests.conftest import Cast, Person, clear
 from tests.factories import PASSWORD, make
 
@@ -191,7 +190,7 @@ def test_a_folder_that_cannot_hold_the_models_is_named(
     cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr(Settings, "faces_dir", property(lambda _: tmp_path / "file" / "faces"))
+    monkeypatch.setattr(cast.app.extensions["settings"], "faces_dir", tmp_path / "file" / "faces")
     built = run(cast, "faces", "build")
     assert (built.exit_code, built.output.startswith("Error: The face engine's models cannot be built: ")) == (1, True)
     assert str(tmp_path / "file") in built.output

@@ -40,7 +40,7 @@ def test_who_was_told_that_they_are_checked_in_is_so_however_often_the_server_di
         everybody = crowd(tmp_path, url, PEOPLE)
         told = set[int]()
         unsure = list(range(PEOPLE))
-        for _ in range(kills := KILLS.get(kind, 4)):
+        for _ in range(kills := KILLS.get(kind, 2)):
             with serving(tmp_path, everybody.environment | {"WEB_WORKERS": "2"}) as program:
                 some = unsure[: 2 * BEFORE_IT_DIES]
                 answers = until_killed(program, [everybody.check_in(person) for person in some], BEFORE_IT_DIES)

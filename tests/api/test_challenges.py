@@ -206,6 +206,7 @@ def test_each_frame_has_its_place_among_the_pictures_that_may_wait(
 ) -> None:
     session = with_policy(room, **ASKING)
     monkeypatch.setattr(pool, "WAITING_PER_WORKER", 1)
+    monkeypatch.setattr(cast.app.extensions["face_pool"], "_read", {})
     answer = respond(eileen, session, ask(eileen, session)["token"], BLINK)
     assert (answer.status_code, answer.json["code"]) == (503, "faces_busy")
     assert kept(cast) == []

@@ -40,7 +40,7 @@ RULES = [positive_data_acceptance]
 PARTS = 6
 """So that each takes half a minute at most."""
 EXAMPLES = settings(
-    max_examples=7,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,

@@ -227,17 +227,19 @@ def table_of(people: int, bad: int = 0) -> str:
 
 
 def test_ten_thousand_students_with_37_bad_rows_are_named_then_taken(cast: Cast, admin: Person) -> None:
+    """So many on SQLite; elsewhere a tenth."""
+    many = 10_000 if cast.app.config["SQLALCHEMY_DATABASE_URI"].get_backend_name() == "sqlite" else 1_000
     before = count(cast, User)
-    refused = send(admin, table_of(10_000, bad=37))
+    refused = send(admin, table_of(many, bad=37))
     assert refused.status_code == 422
     rows = refused.json["rows"]
     assert len(rows) == len({r["line"] for r in rows}) == 37
     assert {r["column"] for r in rows} == {"email"}
     assert count(cast, User) == before
-    saved = send(admin, table_of(10_000)).json
-    assert (saved["created"], saved["enrolled"], count(cast, User)) == (10_000, 10_000, before + 10_000)
-    again = send(admin, table_of(10_000)).json
-    assert (again["created"], again["updated"], again["unchanged"], again["enrolled"]) == (0, 0, 10_000, 0)
+    saved = send(admin, table_of(many)).json
+    assert (saved["created"], saved["enrolled"], count(cast, User)) == (many, many, before + many)
+    again = send(admin, table_of(many)).json
+    assert (again["created"], again["updated"], again["unchanged"], again["enrolled"]) == (0, 0, many, 0)
 
 
 def test_the_number_of_statements_does_not_grow_with_the_rows(cast: Cast, admin: Person) -> None:

@@ -218,9 +218,14 @@ def example(field: dict[str, Any], schemas: dict[str, Any]) -> Any:
     raise AssertionError(f"give {field} an example: the document needs one, and so does this test")
 
 
+ON_EVERY_DATABASE = (Role.ADMIN, Role.PARENT)
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_another_organisations_ids_are_as_good_as_none(guarded: list[Call], cast: Cast, role: Role) -> None:
     """Ids in paths, queries and bodies; the answer must not differ from that for ids that do not exist."""
+    if cast.app.config["SQLALCHEMY_DATABASE_URI"].get_backend_name() != "sqlite" and role not in ON_EVERY_DATABASE:
+        pytest.skip("what sets this role apart is the same on every database")
     document: Any = cast.nobody.get("/api/openapi.json").json
     schemas = document["components"]["schemas"]
     foreign = cast.other_organisation()
