@@ -232,6 +232,7 @@ def test_who_enrols_while_the_server_stops_is_asked_to_try_again(
     stopped = ProcessPoolExecutor(1)
     stopped.shutdown()
     monkeypatch.setattr(FacePool, "_started", lambda _: stopped)
+    monkeypatch.setattr(cast.app.extensions["face_pool"], "_read", {})
     answer = upload(eileen, encode(astronaut()))
     assert (answer.status_code, answer.json["code"], kept(cast)) == (503, "faces_busy", 0)
 
