@@ -39,6 +39,7 @@ from app.services.errors import (
 )
 from app.services.evidence import Case, Shown, Weighed, weigh
 from app.services.group_commit import GroupCommit
+from app.services.marks import RECORD_KEY
 from app.services.organisation_settings import Evidence
 from app.services.seen import CheckedIn, Seen, State, see, see_record
 from app.services.transaction import changed, filled, insert_missing, insert_new, reading, release, transaction
@@ -83,7 +84,6 @@ OWN = (Source.CHECK_IN, Source.OFFLINE)
 ARRIVED = ("checked_in_at", "checked_in_as", "distance", "verification", "flags")
 """What checking in says even where the office has decided the status."""
 SEEN_THEN = (Source.CHECK_IN, Source.MANUAL)
-RECORD_KEY = ("organisation_id", "session_id", "student_id")
 ATTEMPT_KEY = ("organisation_id", "user_id", "client_id")
 LOOKS = 5
 """So often a session may change while somebody checks in to it, before they are told to come again."""

@@ -20,6 +20,7 @@ from app.services import audit
 from app.services.caller import Caller
 from app.services.errors import SessionCancelled, SessionNotBegun
 from app.services.leave import leave_on
+from app.services.marks import RECORD_KEY
 from app.services.organisation_settings import settings_of
 from app.services.policies import rules
 from app.services.sessions import SessionView, expected_people, managed_session, views
@@ -142,7 +143,7 @@ def _mark_unmarked(caller: Caller, session: Session) -> None:
         | {"status": found[id_] or Status.ABSENT, "source": Source.LEAVE if found[id_] else Source.CLOSE}
         for id_ in sorted(found)
     ]
-    insert_missing(Record, rows, ("organisation_id", "session_id", "student_id"))
+    insert_missing(Record, rows, RECORD_KEY)
 
 
 def unmarked(caller: Caller, session: Session) -> Select[Any]:

@@ -12,10 +12,10 @@ from app.extensions import db
 from app.models import Attempt, Record, Role, Source, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
-from app.services.check_in import RECORD_KEY, refusal_for
+from app.services.check_in import refusal_for
 from app.services.decision import on_time
 from app.services.errors import NotFound, OwnRecord
-from app.services.marks import change, note
+from app.services.marks import RECORD_KEY, change, note
 from app.services.records import THERE, RecordView
 from app.services.seen import Seen, see
 from app.services.sessions import managed_session

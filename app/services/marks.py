@@ -27,7 +27,7 @@ from app.services.sessions import managed_session
 from app.services.statuses import Meaning
 from app.services.transaction import insert_missing, some_at_once, transaction
 
-THEIRS = ("organisation_id", "session_id", "student_id")
+RECORD_KEY = ("organisation_id", "session_id", "student_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _insert(caller: Caller, given: Iterable[Given], office: Collection[uuid.UUID
         }
         for mark in given
     ]
-    insert_missing(Record, rows, THEIRS, audited=False)
+    insert_missing(Record, rows, RECORD_KEY, audited=False)
     return {row["id"] for row in rows}
 
 

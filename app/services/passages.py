@@ -39,6 +39,7 @@ from app.services.days import LONGEST_STAY, day_of
 from app.services.face_data import analyse, require_faces, tolerance
 from app.services.gallery import gallery
 from app.services.gates import keyed_hash
+from app.services.marks import RECORD_KEY
 from app.services.records import THERE
 from app.services.transaction import insert_missing, release, transaction
 
@@ -249,7 +250,7 @@ def _came(caller: Caller, gate: Gate, session_id: uuid.UUID, user_ids: Sequence[
         }
         for user_id in user_ids
     ]
-    insert_missing(Record, rows, ("organisation_id", "session_id", "student_id"))
+    insert_missing(Record, rows, RECORD_KEY)
     made_by_hand = caller.change(Record).where(
         Record.session_id == session_id, Record.student_id.in_(user_ids), Record.checked_in_at.is_(None)
     )
