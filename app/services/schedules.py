@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Thread
 
 import structlog
@@ -23,10 +23,9 @@ class Schedule:
     every: timedelta
     work: Callable[[], None]
 
-    @property
-    def slot(self) -> int:
-        """The number of the present interval, the same for everybody."""
-        return int(clock.now().timestamp() // self.every.total_seconds())
+    def slot(self, at: datetime) -> int:
+        """The number of the interval at a moment, the same for everybody."""
+        return int(at.timestamp() // self.every.total_seconds())
 
 
 SCHEDULES = [
@@ -42,10 +41,16 @@ PULSE = min(schedule.every for schedule in SCHEDULES)
 """How often somebody has to tick."""
 
 
-def tick() -> None:
-    """Start what is due: once for each interval, however many tick."""
+def tick(before: datetime | None = None) -> datetime:
+    """Start what is due: once for each interval, however many tick.
+
+    before: when the caller ticked last; what was due in the same interval was started then. Returns when it is now.
+    """
+    now = clock.now()
     for schedule in SCHEDULES:
-        jobs.start_own(schedule.name, key=f"{schedule.name}@{schedule.slot}")
+        if before is None or schedule.slot(before) != schedule.slot(now):
+            jobs.start_own(schedule.name, key=f"{schedule.name}@{schedule.slot(now)}")
+    return now
 
 
 def keep(app: Flask) -> None:
@@ -54,11 +59,11 @@ def keep(app: Flask) -> None:
 
 
 def _keep(app: Flask) -> None:
-    pulse = PULSE.total_seconds()
+    pulse, last = PULSE.total_seconds(), None
     while True:
         time.sleep(pulse - time.time() % pulse)
         try:
             with app.app_context():
-                tick()
+                last = tick(last)
         except Exception:  # such as a database that is gone: the next tick may find it again
             log.exception("tick_failed")

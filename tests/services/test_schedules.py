@@ -18,6 +18,7 @@ from app.services.backends import Threads
 from app.services.schedules import Schedule
 from tests.backends import backend, backends
 from tests.conftest import Cast
+from tests.statements import counted
 
 NOON = datetime(2026, 3, 12, 12, tzinfo=UTC)
 
@@ -40,7 +41,7 @@ def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     monkeypatch.setattr(clock, "now", lambda: moment)
 
 
-def within(cast: Cast, *calls: Callable[[], None]) -> None:
+def within(cast: Cast, *calls: Callable[[], object]) -> None:
     with cast.app.app_context():
         for call in calls:
             call()
@@ -80,6 +81,17 @@ def test_an_interval_ends_at_the_same_moment_for_everybody(
         within(cast, schedules.tick)
         with cast.app.app_context():
             assert len(db.session.scalars(select(Job.id)).all()) == kept
+
+
+def test_who_has_ticked_in_an_interval_asks_the_database_no_more(
+    cast: Cast, runs: list[datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last: list[datetime | None] = [None]
+    for seconds, begun in ((0, 1), (5, 0), (59, 0), (60, 1), (3600, 1)):
+        at(monkeypatch, NOON + timedelta(seconds=seconds))
+        with counted(cast.app) as said:
+            within(cast, lambda: last.append(schedules.tick(last[-1])))
+        assert len([statement for statement in said if statement.startswith("INSERT INTO jobs")]) == begun, seconds
 
 
 def test_a_run_whose_server_died_is_run_again(
