@@ -17,6 +17,7 @@ from app.services.check_in import group_of_check_ins
 from app.services.gallery import Galleries
 from app.services.health import version
 from app.services.schedules import SCHEDULES
+from app.services.sign_in import group_of_look_ups
 from config import Settings
 
 EXPOSED = ["Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
@@ -42,6 +43,7 @@ def assemble(settings: Settings) -> APIFlask:
         backend=backend_for(app, settings),
         changes=Hub(settings),
         check_ins=group_of_check_ins(),
+        sign_ins=group_of_look_ups(),
         galleries=Galleries(),
     )
     settings.instance_dir.mkdir(parents=True, exist_ok=True)

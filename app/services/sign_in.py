@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
+from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import Select, bindparam, select, update
 
@@ -27,9 +28,10 @@ from app.services.errors import (
     TokenRevoked,
     WrongCredentials,
 )
+from app.services.group_commit import GroupCommit
 from app.services.organisation_settings import settings_of
 from app.services.passwords import is_password
-from app.services.transaction import reading, release, some_at_once, transaction
+from app.services.transaction import filled, reading, release, some_at_once, transaction
 
 REMEMBERED = timedelta(days=90)
 """For so long a device is known by its address and name, where it keeps no device token."""
@@ -148,17 +150,32 @@ def _refresh(sign_in_id: uuid.UUID, number: int) -> SignedIn | None:
 
 
 def caller_of(sign_in_id: uuid.UUID) -> Caller:
-    """The person who is signed in here, as of now: one statement, asked at every request.
+    """The person who is signed in here, as of now: one statement for all whose requests come at the same moment.
 
     Raises:
         TokenRevoked: the sign-in has ended.
         AccountSuspended: the person was suspended or deactivated since.
         OrganisationInactive: or their organisation was.
     """
-    found = reading().execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
+    found = look_ups().do(sign_in_id)
     if found is None or found.ended_at is not None or found.expires_at <= clock.now():
         raise TokenRevoked
     return caller_from(found, sign_in_id=sign_in_id)
+
+
+def look_ups() -> GroupCommit[uuid.UUID, Any]:
+    """Those of this process that come together."""
+    return cast("GroupCommit[uuid.UUID, Any]", current_app.extensions["sign_ins"])
+
+
+def group_of_look_ups() -> GroupCommit[uuid.UUID, Any]:
+    return GroupCommit(_look_up)
+
+
+def _look_up(sign_in_ids: Sequence[uuid.UUID]) -> list[Any]:
+    rows = reading().execute(SIGNED_IN, {"sign_in_ids": filled(sign_in_ids)})
+    found = {row.sign_in_id: row for row in rows}
+    return [found.get(id_) for id_ in sign_in_ids]
 
 
 def caller_for(user_id: uuid.UUID, scopes: Sequence[str] | None) -> Caller:
@@ -187,9 +204,9 @@ def people(*columns: Any) -> Select[Any]:
 
 
 SIGNED_IN = (
-    people(SignIn.ended_at, SignIn.expires_at)
+    people(SignIn.id.label("sign_in_id"), SignIn.ended_at, SignIn.expires_at)
     .join(SignIn, SignIn.user_id == User.id)
-    .where(SignIn.id == bindparam("sign_in_id"))
+    .where(SignIn.id.in_(bindparam("sign_in_ids", expanding=True)))
 )
 """Put together once: every request asks it."""
 

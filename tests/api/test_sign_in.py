@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import bcrypt
@@ -95,6 +98,39 @@ def test_signing_out_everywhere_ends_every_device(cast: Cast, nobody: Person, st
     phone = bearer(cast, log_in(nobody, student.email))
     assert phone.post("/api/auth/logout-all").status_code == 200
     assert [p.get("/api/auth/profile").status_code for p in (phone, student)] == [401, 401]
+
+
+def test_those_who_call_at_the_same_moment_are_known_together_and_each_as_themselves(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, gone, *others = [cast.person(role) for role in Role for _ in range(2)]
+    assert gone.post("/api/auth/logout").status_code == 200
+    group, begun, come = cast.app.extensions["sign_ins"], Event(), Event()
+    together: list[int] = []
+    work = group._work
+
+    def waiting(batch: Sequence[uuid.UUID]) -> Any:
+        begun.set()
+        come.wait(10)
+        together.append(len(batch))
+        return work(batch)
+
+    monkeypatch.setattr(group, "_work", waiting)
+
+    def profile(person: Person) -> tuple[int, str | None]:
+        answer = Person(cast.app.test_client(), token=person.token).get("/api/auth/profile")
+        return answer.status_code, answer.json.get("id", answer.json.get("code"))
+
+    with ThreadPoolExecutor(len(others) + 2) as pool:
+        answers = [pool.submit(profile, first)]
+        begun.wait(10)
+        answers += [pool.submit(profile, person) for person in (gone, *others)]
+        while len(group._waiting) < len(others) + 1:
+            pass
+        come.set()
+    assert together == [1, len(others) + 1]
+    told = [answer.result() for answer in answers]
+    assert told == [(200, str(first.id)), (401, "token_revoked"), *((200, str(one.id)) for one in others)]
 
 
 def test_a_forgotten_password_is_set_with_a_mailed_link_that_works_once(
