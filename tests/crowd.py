@@ -191,19 +191,20 @@ def until_killed(program: Program, requests: Sequence[bytes], answers: int) -> l
 
 
 def one_after_another(address: str, requests: Sequence[bytes], connections: int) -> list[int]:
-    """Send them over so many connections, which stay open, each call after the answer to the one before."""
+    """Send them over so many connections, which stay open: whichever has its answer sends the next."""
+    left = iter(requests)
 
-    async def through_one(some: Sequence[bytes]) -> list[int]:
+    async def through_one() -> list[int]:
         reader, writer = await asyncio.open_connection(*_host_and_port(address))
         statuses = []
-        for request in some:
+        for request in left:
             writer.write(request)
             statuses.append(await _answer(reader))
         writer.close()
         return statuses
 
     async def all_of_them() -> list[list[int]]:
-        return await asyncio.gather(*(through_one(requests[n::connections]) for n in range(connections)))
+        return await asyncio.gather(*(through_one() for _ in range(connections)))
 
     return [status for statuses in asyncio.run(all_of_them()) for status in statuses]
 
