@@ -24,7 +24,7 @@ STRIDE, FIRST = 8, 14
 FIELD = 29
 """Pixels, each way, that a cell sees after these; the convolutions that follow let it see REACH cells to each side."""
 REACH = 2 + 2 + 2 + 4
-BAND = 128
+BAND = 192
 """Rows of cells that are looked at together."""
 RATE = 5 / 6
 """From one level of the pyramid to the next."""

@@ -130,6 +130,8 @@ def _session(model: weights.Model) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = OPTIONS.threads
     # kept memory makes many small batches quick; the detector's, of the largest picture so far, is given back
     options.enable_cpu_mem_arena = model is weights.ENCODER
+    if model is weights.RESIZER:  # between whose pictures the detector needs the processors
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(weights.load(model, OPTIONS.folder), options, ["CPUExecutionProvider"])
 
 

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from app.faces import dat, landmarks
 from app.faces.errors import ModelBroken
 
-BUILDER = 1
+BUILDER = 2
 """Goes up whenever the same file is built into something else."""
 OPSET, IR = 21, 10
+ALIGNED = 16
+"""onnxruntime convolves so many channels at a time, and where some are over much slower."""
 CHIP = 150
 """The encoder's faces are squares of so many pixels."""
 
@@ -131,6 +133,22 @@ def _keep(file: Path, data: bytes) -> None:
             raise
 
 
+def _aligned(layers: list[dat.Layer]) -> list[dat.Layer]:
+    """The channels between convolutions filled up with zeros to a multiple of ALIGNED."""
+    aligned = []
+    channels = layers[0].weights.shape[1]
+    for layer in layers:
+        if layer.kind == "con":
+            filters, before = layer.weights.shape[:2]
+            more = 0 if layer is layers[-1] else -filters % ALIGNED
+            weights = np.pad(layer.weights, [(0, more), (0, channels - before), (0, 0), (0, 0)])
+            aligned.append(replace(layer, weights=weights, bias=np.pad(layer.bias, (0, more))))
+            channels = filters + more
+        else:
+            aligned.append(layer)
+    return aligned
+
+
 Shapes = dict[str, tuple[str, list[Any]]]
 """Kind and shape of what a graph is given, by name."""
 
@@ -145,8 +163,8 @@ class _Value:
 
 
 class _Graph:
-    """ONNX of a network, node after node. Affine layers, and the division of pixels by 256, are folded into the
-    convolutions before them."""
+    """ONNX of a network, node after node. Affine layers are folded into the convolutions before them, what is done to
+    pixels into the first one."""
 
     def __init__(self, network: dat.Network | None = None) -> None:
         from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - large, and for building only
@@ -160,8 +178,13 @@ class _Graph:
         """Input: "tiles", float32, shape (1, 3, height, width), of 0 to 255 less the means. Output: "scores", shape
         (1, 1, rows, columns). The metadata are the means and the options of the loss layer."""
         at = "tiles"
-        for layer in self._folded():
+        *layers, last = _aligned(self._folded())
+        for layer in layers:
             at = self._convolution(at, layer) if layer.kind == "con" else self._add("Relu", at)
+        # with one filter it is faster the other way round: one matrix product, whose columns are then moved and summed
+        weights = np.ascontiguousarray(last.weights.swapaxes(0, 1)[:, :, ::-1, ::-1])
+        inputs = at, self._constant(weights), self._constant(last.bias)
+        self._add("ConvTranspose", *inputs, pads=[weights.shape[-1] - 1 - last.padding] * 4)
         self._nodes[-1].output[0] = "scores"
         notes = {"means": self._network.means, "options": self._network.options}
         shape = [1, 1, "rows", "columns"]
@@ -179,11 +202,10 @@ class _Graph:
     def encoder(self) -> bytes:
         """Input: "chips", uint8, shape (n, 150, 150, 3). Output: "encodings", float32, shape (n, 128)."""
         pixels = self._add("Transpose", self._add("Cast", "chips", to=self._types.FLOAT), perm=[0, 3, 1, 2])
-        here = _Value(
-            self._add("Sub", pixels, self._constant(np.array(self._network.means, np.float32)[:, None, None])), 3, CHIP
-        )
-        block = beside = here
-        layers = self._folded()
+        block = beside = here = _Value(pixels, 3, CHIP)
+        first, *others = self._folded()
+        means = np.array(self._network.means, np.float32)[:, None, None]
+        layers = [replace(first, bias=first.bias - (first.weights * means).sum((1, 2, 3))), *others]
         for before, layer in pairwise([layers[0], *layers]):
             if layer.kind == "add_prev_":
                 here = self._sum(here, beside)
