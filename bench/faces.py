@@ -3,16 +3,21 @@
     PYTHONPATH=. python bench/faces.py FOLDER [ROUNDS]
 
 The folder holds photographs of people; the portraits among them (one face each) are composed into a room of thirty.
-Ours and theirs take turns, and medians are compared: of ROUNDS, of fewer where dlib takes seconds.
+Ours and theirs take turns, and medians are compared: of ROUNDS, of fewer where dlib takes seconds. At last a server
+with two processes that read pictures is sent the room again and again, by two at once: how many it recognises a
+minute, and how long a plain call takes meanwhile.
 """
 
 from __future__ import annotations
 
+import base64
 import itertools
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,11 +34,14 @@ from app.faces import distances, engine
 from app.faces.engine import OPTIONS, analyse, describe
 from app.faces.pictures import decode
 from config import Settings
+from tests import crowd
 from tests.pictures import WALL
 from tests.pictures import encode as jpeg
 
 Picture = NDArray[np.uint8]
 FACES, WIDTH = 30, 1920
+PLAIN = 100
+"""Calls that are made while nothing else is done."""
 
 
 def portraits(folder: Path) -> Iterator[Picture]:
@@ -134,6 +142,47 @@ def whole(photo: bytes, rounds: int) -> None:
         show(f"whole photo, beside {name} (recognised {figures.found[0]} and {figures.found[1]})", figures)
 
 
+def server(photo: bytes, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        everybody = crowd.crowd(folder, f"sqlite:///{folder / 'bench.db'}", FACES)
+        environment = everybody.environment | {
+            "WEB_WORKERS": "1",
+            "FACE_WORKERS": "2",
+            "FACES_DIR": str(OPTIONS.folder),
+        }
+        image = "data:image/jpeg;base64," + base64.b64encode(photo).decode()
+        body = {"class_id": everybody.class_id, "images": [image]}
+        recognise = crowd.request("POST", "/api/attendance/recognize-faces", everybody.teacher, body)
+        plain = crowd.request("GET", "/api/auth/profile", everybody.teacher)
+        with crowd.serving(folder, environment) as program, ThreadPoolExecutor(1) as pool:
+            _rate(program.address, [recognise] * 2, 2)
+            idle = _latency(program.address, plain, PLAIN)
+            rate = pool.submit(_rate, program.address, [recognise] * 2 * rounds, 2)
+            busy = list[float]()
+            while not rate.done():
+                busy.append(_latency(program.address, plain, 1))
+            meanwhile = statistics.median(busy)
+            print(
+                f"server, two processes that read pictures: {60 * rate.result():.0f} photos of {FACES} faces a minute; "
+                f"a plain call {meanwhile * 1e3:.1f} ms meanwhile, {idle * 1e3:.1f} ms when idle; "
+                f"busy : idle = {meanwhile / idle:.1f} : 1"
+            )
+
+
+def _rate(address: str, calls: list[bytes], connections: int) -> float:
+    """Per second."""
+    begun = time.perf_counter()
+    statuses = set(crowd.one_after_another(address, calls, connections))
+    assert statuses == {200}, statuses
+    return len(calls) / (time.perf_counter() - begun)
+
+
+def _latency(address: str, call: bytes, times: int) -> float:
+    """Median, in seconds, of calls on connections of their own."""
+    return statistics.median(1 / _rate(address, [call], 1) for _ in range(times))
+
+
 if __name__ == "__main__":
     folder, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 9
     OPTIONS.folder = Settings().faces_dir
@@ -142,3 +191,4 @@ if __name__ == "__main__":
     encoding(people, rounds)
     detection(decode(photo), rounds)
     whole(photo, rounds)
+    server(photo, rounds)

@@ -23,7 +23,7 @@ from uuid_utils.compat import uuid7
 
 from app import clock, create_app
 from app.extensions import db
-from app.models import Base, Class, Enrolment, Organisation, Role, Session, SignIn, User, UserStatus
+from app.models import Base, Class, ClassTeacher, Enrolment, Organisation, Role, Session, SignIn, User, UserStatus
 from app.services import installation
 from config import ROOT, Settings
 from tests.conftest import settings_for
@@ -38,6 +38,8 @@ class Crowd:
 
     ids: list[uuid.UUID]
     people: list[str]
+    teacher: str
+    class_id: str
     sessions: list[str]
     settings: Settings
 
@@ -67,37 +69,48 @@ def crowd(folder: Path, url: str, people: int, sessions: int = 1) -> Crowd:
         teacher = make_user(role=Role.TEACHER, organisation_id=default)
         own: dict[str, Any] = {"organisation_id": teacher.organisation_id}
         room = make(Class, created_at=clock.now(), **own)
+        make(ClassTeacher, class_id=room.id, teacher_id=teacher.id, **own)
         ids = _people(own | {"created_at": clock.now()}, room.id, people)
-        tokens = [
-            create_access_token(str(id_), additional_claims={"sid": str(sign_in)}, expires_delta=timedelta(hours=1))
-            for id_, sign_in in ids
-        ]
+        tokens = _signed_in(own, [teacher.id, *ids])
         made = _sessions(own, room.id, teacher.id, sessions)
         db.session.remove()
         db.engine.dispose()
     app.extensions["face_pool"].close()
     app.extensions["backend"].close()
-    return Crowd([id_ for id_, _ in ids], tokens, made, settings)
+    return Crowd(ids, tokens[1:], tokens[0], str(room.id), made, settings)
 
 
-def _people(own: dict[str, Any], class_id: uuid.UUID, count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Ids of people, each with that of their sign-in."""
-    ids = [(uuid7(), uuid7()) for _ in range(count)]
+def _people(own: dict[str, Any], class_id: uuid.UUID, count: int) -> list[uuid.UUID]:
+    ids = [uuid7() for _ in range(count)]
     student = {"role": Role.STUDENT, "status": UserStatus.ACTIVE, "first_name": "Ada", "last_name": ""}
     joined = {"class_id": class_id, "starts_on": clock.today("UTC") - timedelta(days=2), "is_current": True}
+    _insert(
+        {
+            User: [own | student | {"id": id_, "email": f"{id_}@school.test"} for id_ in ids],
+            Enrolment: [own | joined | {"id": uuid7(), "student_id": id_} for id_ in ids],
+        }
+    )
+    return ids
+
+
+def _signed_in(own: dict[str, Any], people: list[uuid.UUID]) -> list[str]:
+    """An access token of each."""
     begun = {"device": "phone", "address": "127.0.0.1", "expires_at": clock.now() + timedelta(days=1)}
-    begun |= {"last_used_at": clock.now(), "refreshes": 0}
-    rows: dict[type[Base], list[dict[str, Any]]] = {
-        User: [own | student | {"id": id_, "email": f"{id_}@school.test"} for id_, _ in ids],
-        Enrolment: [own | joined | {"id": uuid7(), "student_id": id_} for id_, _ in ids],
-        SignIn: [own | begun | {"id": sign_in, "user_id": id_} for id_, sign_in in ids],
-    }
+    begun |= {"created_at": clock.now(), "last_used_at": clock.now(), "refreshes": 0}
+    ids = [(id_, uuid7()) for id_ in people]
+    _insert({SignIn: [own | begun | {"id": sign_in, "user_id": id_} for id_, sign_in in ids]})
+    return [
+        create_access_token(str(id_), additional_claims={"sid": str(sign_in)}, expires_delta=timedelta(hours=1))
+        for id_, sign_in in ids
+    ]
+
+
+def _insert(rows: dict[type[Base], list[dict[str, Any]]]) -> None:
     for model, values in rows.items():
         table = model.__table__
         assert isinstance(table, Table)
         db.session.execute(insert(table), values)
     db.session.commit()
-    return ids
 
 
 def _sessions(own: dict[str, Any], class_id: uuid.UUID, teacher_id: uuid.UUID, count: int) -> list[str]:
