@@ -59,7 +59,7 @@ def arrive(json_data: CheckInIn) -> CheckedIn:
 @check_in.post("/attendance/check-out")
 @who_may(ANYONE)
 @repeatable
-@refuses(errors.NotFound, errors.CheckInRefused, errors.NotCheckedIn, errors.AlreadyCheckedOut)
+@refuses(errors.NotFound, errors.CheckInRefused, errors.NotCheckedIn, errors.AlreadyCheckedOut, errors.ChangedMeanwhile)
 @check_in.input(CheckOutIn)
 @check_in.output(CheckedInOut)
 def go(json_data: CheckOutIn) -> CheckedIn:

@@ -9,7 +9,7 @@ record by hand later is in the log.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -113,7 +113,8 @@ Outcome = tuple[Refusal | None, CheckedIn | None]
 
 
 class SessionChanged(Exception):
-    """It was cancelled, closed, opened again or deleted since it was looked at."""
+    """It was cancelled, closed, opened again or deleted since it was looked at, or the person's record in it was
+    checked out or deleted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +160,7 @@ def check_out(caller: Caller, record_id: uuid.UUID, shown: Shown) -> CheckedIn:
 
     Raises as `check_in`, and NotCheckedIn or AlreadyCheckedOut.
     """
-    return _answer(*try_check_out(caller, shown, When(), see_record(caller, caller.user_id, record_id)))
+    return _answer(*try_check_out(caller, shown, When(), lambda: see_record(caller, caller.user_id, record_id)))
 
 
 def _answer(refusal: Refusal | None, checked_in: CheckedIn | None) -> CheckedIn:
@@ -289,13 +290,18 @@ def require_unchanged(some: Sequence[Seen]) -> None:
         raise SessionChanged
 
 
-def try_check_out(caller: Caller, shown: Shown, when: When, seen: Seen | None) -> Outcome:
-    """As `check_out`, at a moment, from what is seen of the session and the caller; what is refused is returned, not
-    raised."""
-    if seen is None:
-        return NotFound("There is no record with this id"), None
-    (tried,) = _decide([(Asked("out", caller, shown, when), seen)])
-    return _check_out(tried)
+def try_check_out(caller: Caller, shown: Shown, when: When, look: Callable[[], Seen | None]) -> Outcome:
+    """As `check_out`, at a moment; what is refused is returned, not raised. look: at the session and the caller's
+    record, as they are now."""
+    asked = Asked("out", caller, shown, when)
+    for _ in range(LOOKS):
+        with suppress(SessionChanged):
+            seen = look()
+            if seen is None:
+                return NotFound("There is no record with this id"), None
+            (tried,) = _decide([(asked, seen)])
+            return _check_out(tried)
+    return ChangedMeanwhile(), None
 
 
 def _arrival(seen: Seen, when: When) -> Status | str:
@@ -427,9 +433,10 @@ def _own_record(caller: Caller, session_id: uuid.UUID) -> Record | None:
 @transaction
 def _check_out(tried: Tried) -> Outcome:
     """As little in the audit log as checking in, and for the same reason. What is doubtful about it has the record
-    reviewed."""
+    reviewed. Raises SessionChanged."""
     caller, when, weighed, record = tried.asked.caller, tried.asked.when, tried.weighed, tried.seen.record
     if tried.refusal or record is None:
+        require_unchanged([tried.seen])  # a record that is changed keeps its session
         _keep(tried, tried.refusal.code if tried.refusal else NotCheckedIn.code)
         return tried.refusal, None
     values: dict[str, Any] = {"checked_out_at": when.at, "forgot_to_check_out": False}
@@ -441,8 +448,7 @@ def _check_out(tried: Tried) -> Outcome:
         still_in = or_(still_in, Record.forgot_to_check_out, Record.checked_out_at > when.at)
     out = caller.change(Record).where(Record.id == record.id, still_in).values(values)
     if not changed(out.execution_options(audited=False, synchronize_session=False)):
-        _keep(tried, AlreadyCheckedOut.code)
-        return AlreadyCheckedOut(), None
+        raise SessionChanged
     _keep(tried, None)
     for name, value in values.items():  # it is read no more: `see_record` was of another transaction
         setattr(record, name, value)

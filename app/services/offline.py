@@ -119,7 +119,7 @@ def _take(caller: Caller, item: Captured, skew: timedelta, now: datetime) -> Non
         try_check_in(caller, item.session_id, shown, when)
     else:
         own = caller.user_id, item.session_id
-        try_check_out(caller, shown, when, see(caller, [own]).get(own))
+        try_check_out(caller, shown, when, lambda: see(caller, [own]).get(own))
 
 
 @transaction

@@ -9,10 +9,11 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from app.extensions import db
-from app.models import Attempt
+from app.models import Attempt, Record, Session
+from app.services import check_in
 from tests.api.test_check_in import LISBON, NINE, at, at_lisbon, away, lecture, room
 from tests.conftest import Cast, Person
 from tests.story import Classroom
@@ -293,3 +294,60 @@ def test_at_most_five_hundred_are_sent_at_once_and_rubbish_is_refused(room: Clas
     assert Counter(told(sync(ada, 50, *many)))["accepted", None] == 1
     stranger = Person(cast.app.test_client(), token=cast.student(organisation_id=cast.other_organisation()).token)
     assert told(sync(stranger, 50, captured(session, 5))) == [("refused", "not_found")]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, *statements: Any) -> None:
+    """Executed once, when what comes next has been looked at and before it is saved."""
+    original = check_in._decide
+
+    def decide(some: Any) -> Any:
+        monkeypatch.setattr(check_in, "_decide", original)
+        decided = original(some)
+        with db.engine.connect().execution_options(write=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+        return decided
+
+    monkeypatch.setattr(check_in, "_decide", decide)
+
+
+def test_a_check_out_of_a_session_that_is_deleted_meanwhile_is_of_none(
+    room: Classroom, at: Any, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, other, ada = at_lisbon(room), lecture(room.teacher, class_id=room.id), room.students["Ada"]
+    at(50)
+    meanwhile(monkeypatch, delete(Session).where(Session.id == uuid.UUID(gone)))
+    items = captured(gone, 5, "check_out"), captured(other, 6), captured(other, 45, "check_out")
+    answers = [("refused", "not_found"), ("accepted", None), ("accepted", None)]
+    assert [told(sync(ada, 50, *items)) for _ in range(2)] == [answers] * 2
+    assert (kept(ada), attempts(cast)) == ([("present", "offline", "09:06", "09:45")], 2)
+
+
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_a_check_out_of_a_record_that_is_deleted_meanwhile_is_of_none(
+    room: Classroom, at: Any, cast: Cast, monkeypatch: pytest.MonkeyPatch, is_offline: bool
+) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    sync(ada, 50, captured(session, 5))
+    (record,) = ada.get("/attendance/my-history").json["items"]
+    everything = delete(Attempt), delete(Record), delete(Session).where(Session.id == uuid.UUID(session))
+    meanwhile(monkeypatch, *(everything[:2] if is_offline else everything))
+    if is_offline:
+        assert told(sync(ada, 50, captured(session, 45, "check_out"))) == [("refused", "not_checked_in")]
+    else:
+        answer = ada.post("/attendance/check-out", {"record_id": record["id"]} | LISBON)
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert (kept(ada), attempts(cast)) == ([], int(is_offline))
+
+
+def test_of_two_check_outs_at_once_one_counts(
+    room: Classroom, at: Any, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(50)
+    sync(ada, 50, captured(session, 5))
+    meanwhile(monkeypatch, update(Record).values(checked_out_at=NINE + timedelta(minutes=30)))
+    assert told(sync(ada, 50, captured(session, 45, "check_out"))) == [("refused", "already_checked_out")]
+    assert kept(ada) == [("present", "offline", "09:05", "09:30")]
