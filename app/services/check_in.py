@@ -113,8 +113,8 @@ Outcome = tuple[Refusal | None, CheckedIn | None]
 
 
 class SessionChanged(Exception):
-    """It was cancelled, closed, opened again or deleted since it was looked at, or the person's record in it was
-    checked out or deleted."""
+    """It was cancelled, closed, opened again or deleted since it was looked at; or the person was checked out, or their
+    record deleted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -394,14 +394,18 @@ MADE_ONCE = {"id", "created_at", "organisation_id", "session_id", "student_id", 
 
 @transaction
 def _check_in_over_a_mark(tried: Tried) -> Outcome:
-    """Locks in the order of the close: first the session (by the foreign key), then the record."""
+    """Locks in the order of the close: first the session (by the foreign key), then the record. Raises
+    SessionChanged."""
     caller, seen = tried.asked.caller, tried.seen
     require_unchanged([seen])
     values = tried.record or _arrived(tried.asked, seen, tried.weighed)
     values = {name: value for name, value in values.items() if name not in MADE_ONCE}
     record = _over_a_mark(caller, seen.session, values, tried.asked.when)
     if record is None:
-        refusal = AlreadyCheckedIn(**_record_id(_own_record(caller, seen.session.id)))
+        own = _own_record(caller, seen.session.id)
+        if own is None:  # the mark was taken back
+            raise SessionChanged
+        refusal = AlreadyCheckedIn(**_record_id(own))
         _keep(tried, refusal.code)
         return refusal, None
     _keep(tried, None)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from app.extensions import db
-from app.models import Attempt, Record, Session
+from app.models import Attempt, Record, RecordMark, Session
 from app.services import check_in
 from tests.api.test_check_in import LISBON, NINE, at, at_lisbon, away, lecture, room
 from tests.conftest import Cast, Person
@@ -351,3 +351,18 @@ def test_of_two_check_outs_at_once_one_counts(
     meanwhile(monkeypatch, update(Record).values(checked_out_at=NINE + timedelta(minutes=30)))
     assert told(sync(ada, 50, captured(session, 45, "check_out"))) == [("refused", "already_checked_out")]
     assert kept(ada) == [("present", "offline", "09:05", "09:30")]
+
+
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_who_checks_in_while_a_mark_is_taken_back_is_in(
+    room: Classroom, at: Any, monkeypatch: pytest.MonkeyPatch, is_offline: bool
+) -> None:
+    session, ada = at_lisbon(room), room.students["Ada"]
+    at(5)
+    room.mark(session, "Ada")
+    meanwhile(monkeypatch, delete(RecordMark), delete(Record))
+    if is_offline:
+        assert told(sync(ada, 5, captured(session, 5))) == [("accepted", None)]
+    else:
+        assert ada.post("/attendance/check-in", {"session_id": session} | LISBON).status_code == 201
+    assert kept(ada) == [("present", "offline" if is_offline else "check_in", "09:05", None)]
