@@ -6,10 +6,9 @@ import hashlib
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from app.extensions import db
 from app.models import Session, Status, Verification
 from app.services import codes
 from app.services.caller import Caller
@@ -19,6 +18,7 @@ from app.services.fraud import Asking, History, history, signs
 from app.services.geofence import Fix, location
 from app.services.organisation_settings import Evidence
 from app.services.policies import Rules
+from app.services.sessions import taking_check_ins
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,4 @@ _WRONG_CODE = Piece("fail", {}, "code_wrong")
 
 def _running(caller: Caller, session_id: uuid.UUID, at: datetime) -> str | None:
     """The name of a session that takes check-ins at this moment."""
-    opens = at + timedelta(minutes=caller.settings.opens_before)
-    query = caller.rows(Session, Session.name).where(
-        Session.id == session_id, Session.starts_at <= opens, Session.ends_at >= at
-    )
-    found: str | None = db.session.scalar(query.where(Session.closed_at.is_(None), Session.cancelled_at.is_(None)))
-    return found
+    return taking_check_ins(caller, at, Session.id == session_id).get(session_id)

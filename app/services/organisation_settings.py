@@ -219,18 +219,22 @@ class MailSender(_Part):
     )
 
 
+LONGEST = 1440
+"""Minutes: no session opens longer before its start, nor stays open longer after its end."""
+
+
 class OrganisationSettings(_Part):
     opens_before: int = Field(
-        15, strict=True, ge=0, le=1440, description="Check-in opens so many minutes before a session"
+        15, strict=True, ge=0, le=LONGEST, description="Check-in opens so many minutes before a session"
     )
     grace: int = Field(
-        10, strict=True, ge=0, le=1440, description="So many minutes after the start one is present, then late"
+        10, strict=True, ge=0, le=LONGEST, description="So many minutes after the start one is present, then late"
     )
     close_after: int = Field(
         15,
         strict=True,
         ge=0,
-        le=1440,
+        le=LONGEST,
         description="So many minutes after its end a session closes; who is unmarked is absent",
     )
     requires: list[Evidence] | None = Field(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from app.services.organisation_settings import Evidence, LateArrival, Network, OrganisationSettings
+from app.services.organisation_settings import LONGEST, Evidence, LateArrival, Network, OrganisationSettings
 
 Corner = tuple[
     Annotated[float, Field(strict=True, ge=-90, le=90)], Annotated[float, Field(strict=True, ge=-180, le=180)]
@@ -49,9 +49,9 @@ class Policy(BaseModel):
     requires: list[Evidence] | None = Field(
         None, max_length=4, description="The evidence that a check-in needs", examples=[["location"]]
     )
-    opens_before: int | None = Field(None, strict=True, ge=0, le=1440, description="In minutes before the start")
-    grace: int | None = Field(None, strict=True, ge=0, le=1440, description="In minutes after the start")
-    close_after: int | None = Field(None, strict=True, ge=0, le=1440, description="In minutes after the end")
+    opens_before: int | None = Field(None, strict=True, ge=0, le=LONGEST, description="In minutes before the start")
+    grace: int | None = Field(None, strict=True, ge=0, le=LONGEST, description="In minutes after the start")
+    close_after: int | None = Field(None, strict=True, ge=0, le=LONGEST, description="In minutes after the end")
     sites: list[Site] | None = Field(None, max_length=50, description="Where it is: within any of them will do")
     networks: list[Network] | None = Field(None, max_length=50, examples=[["10.0.0.0/8"]])
     liveness: bool | None = Field(

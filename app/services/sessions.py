@@ -33,7 +33,9 @@ from app.services.caller import Caller
 from app.services.classes import member_class, taught_class, teaches
 from app.services.enrolments import enrolled_on
 from app.services.errors import DatesRefused, NotClassMember, NotYourSession, NotYourSubject
+from app.services.organisation_settings import LONGEST
 from app.services.paging import Page, Paging, paginate
+from app.services.policies import rules
 from app.services.rates import Counts
 from app.services.transaction import transaction
 
@@ -310,13 +312,28 @@ def _untimed(condition: Any) -> Any:
 
 def active_sessions(caller: Caller, paging: Paging) -> Page[SessionView]:
     """The sessions in which one can check in now: those that the caller takes or may attend, an administrator's all."""
-    opens = clock.now() + timedelta(minutes=caller.settings.opens_before)
-    query = caller.rows(Session).where(Session.starts_at <= opens, Session.ends_at >= clock.now())
-    query = query.where(Session.closed_at.is_(None), Session.cancelled_at.is_(None))
-    if not caller.administers:
-        query = query.where(or_(theirs(caller, Session), may_attend(caller, caller.user_id)))
+    own = true() if caller.administers else or_(theirs(caller, Session), may_attend(caller, caller.user_id))
+    query = caller.rows(Session).where(Session.id.in_(taking_check_ins(caller, clock.now(), own)))
     page = paginate(query, paging, {"id": Session.id, "starts_at": Session.starts_at})
     return page.of(views(caller, page.items))
+
+
+def taking_check_ins(caller: Caller, at: datetime, which: ColumnElement[bool]) -> dict[uuid.UUID, str]:
+    """Those sessions in which one can check in at a moment, by their own rules: their names by their ids."""
+    usual = caller.settings.opens_before
+    earlier = (policy["opens_before"].as_integer() > usual for policy in (Session.policy, Class.policy))
+    query = (
+        caller.rows(Session, Session.id, Session.name, Session.starts_at, Session.policy, Class.policy)
+        .outerjoin(Class, Class.id == Session.class_id)
+        .where(which, Session.closed_at.is_(None), Session.cancelled_at.is_(None))
+        .where(Session.starts_at <= at + timedelta(minutes=LONGEST), Session.ends_at >= at)
+        .where(or_(Session.starts_at <= at + timedelta(minutes=usual), *earlier))  # and not all of the coming day's
+    )
+    return {
+        id_: name
+        for id_, name, starts_at, policy, class_policy in db.session.execute(query)
+        if starts_at - timedelta(minutes=rules(caller.settings, class_policy or {}, policy).opens_before) <= at
+    }
 
 
 def sessions_of_class(caller: Caller, class_id: uuid.UUID, paging: Paging) -> Page[SessionView]:

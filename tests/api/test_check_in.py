@@ -248,6 +248,34 @@ def test_the_sessions_that_run_now_are_those_that_one_may_attend(room: Classroom
     assert running(room.students["Ada"]) == set()
 
 
+def test_a_session_runs_from_when_it_opens_by_its_own_rules(room: Classroom, cast: Cast, at: Any) -> None:
+    ada = room.students["Ada"]
+    usual, early, late = (with_policy(room, **policy) for policy in ({}, {"opens_before": 60}, {"opens_before": 5}))
+    sessions = {usual: "usual", early: "early", late: "late"}
+
+    def running() -> list[str]:
+        listed = ada.get("/attendance/active-sessions")
+        assert listed.status_code == 200, listed.text
+        return sorted(sessions[session["id"]] for session in listed.json["items"])
+
+    def lets_in() -> list[str]:
+        person = room.join(f"Ada at {clock.now()}")
+        return sorted(name for id_, name in sessions.items() if check_in(person, id_).json.get("code") != "too_early")
+
+    for minutes, names in ((-61, []), (-60, ["early"]), (-15, ["early", "usual"]), (-5, ["early", "late", "usual"])):
+        at(minutes)
+        assert running() == lets_in() == names
+    with cast.app.app_context():
+        db.session.get_one(Class, uuid.UUID(room.id)).policy = {"opens_before": 1440}
+        db.session.commit()
+    at(-1440)
+    assert running() == lets_in() == ["usual"]
+    before = said(cast, lambda: ada.get("/attendance/active-sessions"))
+    for _ in range(20):
+        with_policy(room, opens_before=1440)
+    assert said(cast, lambda: ada.get("/attendance/active-sessions")) == before
+
+
 @pytest.mark.parametrize(("minutes", "status"), [(-20, "scheduled"), (30, "active"), (90, "ended")])
 def test_sessions_are_listed_by_what_they_are_now(room: Classroom, at: Any, minutes: int, status: str) -> None:
     session = at_lisbon(room)

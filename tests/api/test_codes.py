@@ -99,6 +99,10 @@ def test_a_code_of_another_session_is_named_while_that_one_runs(room: Classroom,
     later = lecture(room.teacher, start_time="2026-03-12T15:00:00Z", end_time="2026-03-12T16:00:00Z")
     payload = code_of(room, later)["payload"]
     assert check_in(room.students["Ada"], session, code=payload).json["code"] == "code_wrong"
+    early = lecture(room.teacher, start_time="2026-03-12T10:00:00Z", end_time="2026-03-12T11:00:00Z",
+                    policy={"opens_before": 60})  # fmt: skip
+    payload = code_of(room, early)["payload"]
+    assert check_in(room.students["Ada"], session, code=payload).json["code"] == "code_of_another_session"
 
 
 def test_a_code_names_no_session_of_another_organisation(room: Classroom, session: str, cast: Cast) -> None:
