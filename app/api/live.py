@@ -20,15 +20,16 @@ from app.schemas.sessions import CountsOut, RecordOut, SessionOut
 from app.services import errors
 from app.services import live as service
 from app.services.caller import Caller
-from app.services.live import EPOCH, OVERLAP, Kind, News, Place, Ticket
+from app.services.live import EPOCH, NOWHERE, OVERLAP, Kind, News, Place, Ticket
 
 live = APIBlueprint("live", __name__, tag="Live")
 
 EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("event", "id", "data")}}
 EVENTS: Any = {
     200: {
-        "description": "`reset` (the session: forget all records), `record` (one that is new or changed), `counts` (the"
-        " session's), `closed` (the session). Their data is JSON as SessionOut, RecordOut and CountsOut have it.",
+        "description": "`reset` (the session: forget all records, since some that you know of may be gone; those that"
+        " there are follow), `record` (one that is new or changed), `counts` (the session's), `closed` (the session)."
+        " Their data is JSON as SessionOut, RecordOut and CountsOut have it.",
         "content": {"text/event-stream": {"schema": EVENT}},
     }
 }
@@ -81,14 +82,14 @@ def _last_event_id() -> str:
 
 def _place(event_id: str) -> Place | None:
     """What an event's id says; None: nothing that can be true, so that everything is sent."""
-    cursor, _, rest = event_id.partition("~")
-    closed_at = rest.partition("~")[0]
+    cursor, closed_at, gone_at = (event_id.split("~") + [""] * 2)[:3]
     try:
-        latest, closed = datetime.fromisoformat(cursor), datetime.fromisoformat(closed_at) if closed_at else None
-        is_possible = EPOCH < latest < clock.now() + OVERLAP and (closed is None or closed > EPOCH)
+        latest = datetime.fromisoformat(cursor)
+        closed, gone = (datetime.fromisoformat(text) if text else None for text in (closed_at, gone_at))
+        is_possible = EPOCH < latest < clock.now() + OVERLAP and all(at is None or at > EPOCH for at in (closed, gone))
     except (TypeError, ValueError):  # none, or none with an offset
         return None
-    return Place(latest, closed) if is_possible else None
+    return Place(latest, closed, gone) if is_possible else None
 
 
 def _text(news: News) -> str:
@@ -104,8 +105,8 @@ def _text(news: News) -> str:
 
 
 def _event_id(news: News) -> str:
-    place = news.place or Place(None, None)
-    return "~".join([*map(_moment, (place.cursor, place.closed_at)), news.stamp])
+    place = news.place or NOWHERE
+    return "~".join([*map(_moment, (place.cursor, place.closed_at, place.record_gone_at)), news.stamp])
 
 
 def _moment(moment: datetime | None) -> str:

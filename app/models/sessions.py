@@ -81,6 +81,8 @@ class Session(Tenant, Base):
     """Once it is over: whoever was expected and had no record has got one."""
     reopened_at: Mapped[datetime | None]
     """When its closing was undone last: it stays open as long after this as after its end."""
+    record_gone_at: Mapped[datetime | None] = mapped_column(info=NOISE)
+    """When a record of it was deleted last while it was open: who watches it begins anew."""
     policy: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What it decides otherwise than its class and its organisation (`services.policies`)."""
     created_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

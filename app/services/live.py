@@ -63,10 +63,19 @@ class Place:
 
     cursor: the latest change that they know of.
     closed_at: of the session, as they know it: what its closing made vanishes when it is reopened.
+    record_gone_at: of the session, as they know it: the record may be one that they were told of.
     """
 
     cursor: datetime | None
     closed_at: datetime | None
+    record_gone_at: datetime | None
+
+    def holds(self, session: Session) -> bool:
+        """Whether all that they were told is still there."""
+        return self.closed_at in {None, session.closed_at} and self.record_gone_at == session.record_gone_at
+
+
+NOWHERE = Place(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +222,10 @@ class _Reader:
         with self._app.app_context():
             session = views(self._caller, [managed_session(self._caller, self.session_id)])[0]
         closed_at: datetime | None = session.row.closed_at
-        if self._place is None or self._place.closed_at not in {None, closed_at}:
+        if self._place is None or not self._place.holds(session.row):
             self._place = None  # who is cut off now, begins anew
             yield self.news(Kind.RESET, session)
-            self._place = Place(None, closed_at)
+            self._place = Place(None, closed_at, session.row.record_gone_at)
             self._told.clear()
         elif closed_at != self._place.closed_at:
             self._place = replace(self._place, closed_at=closed_at)
@@ -228,7 +237,7 @@ class _Reader:
 
     def _records(self, session: Session) -> Iterator[News]:
         """In the order of their changes, so that a reader who was cut off goes on where that was."""
-        place = self._place or Place(None, None)
+        place = self._place or NOWHERE
         after = (place.cursor - OVERLAP if place.cursor else EPOCH, uuid.UUID(int=0))
         while True:
             with self._app.app_context():

@@ -308,6 +308,7 @@ def release_override(caller: Caller, record_id: uuid.UUID, reason: str | None) -
         _set(record, **said, is_office=False, marked_at=session.closed_at, marked_by_id=caller.user_id)
     else:
         db.session.delete(record)
+        session.record_gone_at = clock.now()
         return None
     db.session.flush()
     return record

@@ -279,6 +279,29 @@ def test_closing_is_told_and_reopening_begins_anew(room: Classroom, watch: Open)
     assert "reset" not in [event.kind for event in watch(room.teacher, session, open_id).until("counts")]
 
 
+def test_a_record_that_the_office_takes_back_is_gone_also_for_who_comes_back(
+    room: Classroom, cast: Cast, watch: Open
+) -> None:
+    office, session = cast.person(Role.ADMIN), room.session()
+    row = {"student_id": str(room.students["Bob"].id), "status": "excused"}
+    assert office.post(f"/api/attendance/session/{session}/marks", {"marks": [row]}).status_code == 200
+    room.mark(session, "Ada")
+    stream, cut_off = watch(room.teacher, session), watch(room.teacher, session)
+    for each in (stream, cut_off):
+        each.until("counts")
+        assert each.names == {"Ada": "present", "Bob": "excused"}
+    bob = next(id_ for id_, record in stream.records.items() if record["status"] == "excused")
+    assert office.delete(f"/api/attendance/records/{bob}/override").status_code == 200
+    stream.until("counts")
+    assert (stream.names, stream.counts["excused"]) == ({"Ada": "present"}, 0)
+    again = watch(room.teacher, session, cut_off.last_id)
+    assert [event.kind for event in again.until("counts")] == ["reset", "record", "counts"]
+    once_more = watch(room.teacher, session, again.last_id)
+    assert "reset" not in [event.kind for event in once_more.until("counts")]
+    room.mark(session, "Cleo")
+    assert "reset" not in [event.kind for event in stream.until("counts")]
+
+
 def test_two_who_watch_are_told_the_same(room: Classroom, cast: Cast, watch: Open) -> None:
     session, other = room.session(), room.session()
     streams = [watch(person, session) for person in (room.teacher, cast.person(Role.ADMIN))]
