@@ -12,18 +12,17 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, select
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Record, Session, Source, Status, Verification
+from app.models import Attempt, Record, Session, Status, Verification
 from app.services import audit
 from app.services.audit import Actor
 from app.services.caller import Caller
@@ -42,6 +41,7 @@ from app.services.group_commit import GroupCommit
 from app.services.marks import RECORD_KEY
 from app.services.organisation_settings import Evidence
 from app.services.seen import CheckedIn, Seen, State, see, see_record
+from app.services.sent_later import When, is_in, is_too_late, left_before, not_in, signs, still_in
 from app.services.transaction import changed, filled, insert_missing, insert_new, reading, release, transaction
 
 SAID = {
@@ -80,32 +80,11 @@ SAID = {
 }
 
 
-OWN = (Source.CHECK_IN, Source.OFFLINE)
 ARRIVED = ("checked_in_at", "checked_in_as", "distance", "verification", "flags")
 """What checking in says even where the office has decided the status."""
-SEEN_THEN = (Source.CHECK_IN, Source.MANUAL)
 ATTEMPT_KEY = ("organisation_id", "user_id", "client_id")
 LOOKS = 5
 """So often a session may change while somebody checks in to it, before they are told to come again."""
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """at: when it was done. client_id: the phone's own id of what it did without network. flags: signs of fraud of its
-    own. refused: a code, where when it was done is reason enough."""
-
-    at: datetime = field(default_factory=lambda: clock.now())  # noqa: PLW0108 - the clock that a test sets later
-    client_id: uuid.UUID | None = None
-    flags: tuple[str, ...] = ()
-    refused: str | None = None
-
-    @property
-    def is_offline(self) -> bool:
-        return self.client_id is not None
-
-    @property
-    def source(self) -> Source:
-        return Source.OFFLINE if self.is_offline else Source.CHECK_IN
 
 
 Outcome = tuple[Refusal | None, CheckedIn | None]
@@ -247,7 +226,7 @@ def _case(asked: Asked, seen: Seen) -> Case:
 
 
 def _decided(asked: Asked, seen: Seen, weighed: Weighed) -> Tried:
-    how = _flagged(weighed, seen, asked.when, SEEN_THEN if asked.kind == "in" else ())
+    how = replace(weighed, flags=(*weighed.flags, *signs(asked.kind, seen, asked.when)))
     if how.decision.refused:
         return Tried(asked, seen, how, _refusal(seen, how))
     is_new = asked.kind == "in" and seen.record is None
@@ -308,10 +287,10 @@ def _arrival(seen: Seen, when: When) -> Status | str:
     session, window = seen.session, seen.window()
     is_closed = session.closed_at is not None
     for applies, code in (
-        (seen.record is not None and _is_in(seen.record, when), "already_checked_in"),
+        (seen.record is not None and is_in(seen.record, when), "already_checked_in"),
         (not seen.is_expected, "not_enrolled"),
         (session.cancelled_at is not None, "session_cancelled"),
-        (_is_too_late(seen, when), "sent_too_late"),
+        (is_too_late(seen, when), "sent_too_late"),
         (is_closed and not when.is_offline, "session_closed"),
         (when.refused, when.refused or ""),
     ):
@@ -322,45 +301,14 @@ def _arrival(seen: Seen, when: When) -> Status | str:
 
 def _departure(seen: Seen, when: When) -> Status | str:
     record = seen.record
-    is_in = record is not None and record.checked_in_at is not None and record.checked_in_at <= when.at
-    is_out = is_in and record is not None and record.checked_out_at is not None
-    if is_out and record is not None and not (when.is_offline and _left_before(record, when.at)):
+    is_there = record is not None and record.checked_in_at is not None and record.checked_in_at <= when.at
+    is_out = is_there and record is not None and record.checked_out_at is not None
+    if is_out and record is not None and not (when.is_offline and left_before(record, when.at)):
         return "already_checked_out"
-    if _is_too_late(seen, when):
+    if is_too_late(seen, when):
         return "sent_too_late"
     # before not_checked_in, which only waits for the check-in
-    return when.refused or (Status.PRESENT if is_in else "not_checked_in")
-
-
-def _is_too_late(seen: Seen, when: When) -> bool:
-    is_late = when.is_offline and seen.session.closed_at is not None
-    return is_late and seen.rules.late_arrival == "refuse"
-
-
-def _is_in(record: Record, when: When) -> bool:
-    """Of what phones did without network the earliest counts, in whatever order it comes; not over a review, nor over
-    what anybody has said since."""
-    if record.checked_in_at is None or not when.is_offline:
-        return record.checked_in_at is not None
-    is_said = record.reviewed_at is not None or (record.source not in OWN and not record.is_office)
-    return record.checked_in_at <= when.at or is_said
-
-
-def _left_before(record: Record, at: datetime) -> bool:
-    return record.forgot_to_check_out or (record.checked_out_at is not None and at < record.checked_out_at)
-
-
-def _flagged(weighed: Weighed, seen: Seen, when: When, contradicted: Collection[Source]) -> Weighed:
-    """With the signs that lie in its being sent later. contradicted: what it says something else than."""
-    is_late = when.is_offline and seen.session.closed_at is not None
-    later = {
-        "sent_late": is_late and seen.rules.late_arrival == "review",
-        # what a phone says afterwards, over what the server saw, or somebody in the room
-        "after_the_fact": when.is_offline and seen.record is not None and seen.record.source in contradicted,
-    }
-    return replace(
-        weighed, flags=(*weighed.flags, *when.flags, *(sign for sign, is_there in later.items() if is_there))
-    )
+    return when.refused or (Status.PRESENT if is_there else "not_checked_in")
 
 
 def _arrived(asked: Asked, seen: Seen, weighed: Weighed) -> dict[str, Any]:
@@ -415,11 +363,7 @@ def _check_in_over_a_mark(tried: Tried) -> Outcome:
 def _over_a_mark(caller: Caller, session: Session, values: dict[str, Any], when: When) -> Record | None:
     """Who was marked by hand, or by the close, and then checks in was there, from the time that they checked in: unless
     the office decided otherwise, which then stays. None when they had checked in before."""
-    not_in: ColumnElement[bool] = Record.checked_in_at.is_(None)
-    if when.is_offline:
-        by_phone = and_(Record.reviewed_at.is_(None), or_(Record.source.in_(OWN), Record.is_office))
-        not_in = or_(not_in, and_(Record.checked_in_at > when.at, by_phone))
-    own = and_(Record.session_id == session.id, Record.student_id == caller.user_id, not_in)
+    own = and_(Record.session_id == session.id, Record.student_id == caller.user_id, not_in(when))
     arrived = {name: values[name] for name in ARRIVED}
     for is_office, some in ((False, values | {"code": None}), (True, arrived)):
         by_hand = caller.change(Record).where(own, Record.is_office.is_(is_office)).values(some)
@@ -447,10 +391,7 @@ def _check_out(tried: Tried) -> Outcome:
     values["flags"] = sorted({*record.flags, *weighed.flags})
     if weighed.verification == Verification.PENDING and record.verification == Verification.VERIFIED:
         values["verification"] = Verification.PENDING
-    still_in: ColumnElement[bool] = Record.checked_out_at.is_(None)
-    if when.is_offline:
-        still_in = or_(still_in, Record.forgot_to_check_out, Record.checked_out_at > when.at)
-    out = caller.change(Record).where(Record.id == record.id, still_in).values(values)
+    out = caller.change(Record).where(Record.id == record.id, still_in(when)).values(values)
     if not changed(out.execution_options(audited=False, synchronize_session=False)):
         raise SessionChanged
     _keep(tried, None)

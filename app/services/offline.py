@@ -18,12 +18,13 @@ from app import clock
 from app.extensions import db
 from app.models import Attempt, Class, Record, Session, Verification
 from app.services.caller import Caller
-from app.services.check_in import SAID, When, try_check_in, try_check_out
+from app.services.check_in import SAID, try_check_in, try_check_out
 from app.services.errors import AlreadyCheckedIn, AlreadyCheckedOut, NotCheckedIn
 from app.services.evidence import Shown
 from app.services.organisation_settings import Evidence
 from app.services.policies import rules
 from app.services.seen import see
+from app.services.sent_later import When
 from app.services.transaction import transaction
 
 SKEWED = timedelta(minutes=2)

@@ -16,9 +16,10 @@ from app import clock
 from app.extensions import db
 from app.models import Attempt, Organisation, Record, Role, Session
 from app.services import check_in, sign_in
-from app.services.check_in import Asked, When, group_of_check_ins
+from app.services.check_in import Asked, group_of_check_ins
 from app.services.evidence import Shown
 from app.services.group_commit import GroupCommit
+from app.services.sent_later import When
 from tests.conftest import Cast
 from tests.factories import make, make_user
 from tests.statements import counted
