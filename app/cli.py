@@ -1,5 +1,5 @@
 """The administrator's commands: `flask create-admin`, `flask demo`, `flask faces build`, `flask faces rotate-key`,
-`flask faces evaluate`, `flask audit verify`."""
+`flask faces evaluate`, `flask audit verify`, `flask reports rebuild`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.extensions import settings
 from app.faces import ModelBroken, build_all
 from app.models import Role
 from app.schemas.base import Email
-from app.services import audit, demo, evaluation, installation, organisations, vault
+from app.services import audit, counting, demo, evaluation, installation, organisations, vault
 from app.services.errors import Refusal
 from app.services.evaluation import Evaluated
 
@@ -25,6 +25,7 @@ def register(app: APIFlask) -> None:
     app.cli.add_command(make_demo)
     app.cli.add_command(faces)
     app.cli.add_command(audit_log)
+    app.cli.add_command(reports)
 
 
 def _email(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -140,6 +141,18 @@ def _told(part: Evaluated) -> Iterator[str]:
 
 def _share(some: int, of: int) -> str:
     return f"{some / of:7.2%} ({some} of {of})" if of else "no pairs"
+
+
+@click.group()
+def reports() -> None:
+    """What figures are summed from."""
+
+
+@reports.command("rebuild")
+@with_appcontext
+def rebuild_reports() -> None:
+    """Count the records of all organisations anew, in case the tables were written to by other means."""
+    click.echo(f"The records of {counting.rebuild()} sessions are counted")
 
 
 @click.command("demo")

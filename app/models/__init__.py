@@ -3,6 +3,7 @@
 from app.models.audit import AuditChain, AuditEntry
 from app.models.base import Base, Tenant
 from app.models.classes import Class, ClassTeacher, Enrolment, TeacherRole
+from app.models.counts import DayCount
 from app.models.faces import Consent, ConsentText, FaceTemplate, Gallery, LikenessPermit
 from app.models.gates import CredentialKind, Direction, Gate, GateCredential, Passage
 from app.models.jobs import Job, JobPart, JobStatus
@@ -36,6 +37,7 @@ __all__ = [
     "Consent",
     "ConsentText",
     "CredentialKind",
+    "DayCount",
     "Department",
     "Direction",
     "EmergencyContact",

@@ -58,6 +58,7 @@ class Session(Tenant, Base):
         Index(None, "organisation_id", "session_date"),
         Index(None, "organisation_id", "ends_at"),
         Index(None, "closed_at", "ends_at"),
+        Index(None, "organisation_id", "counted_at", "session_date"),
     )
 
     class_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("classes.id"))
@@ -81,6 +82,8 @@ class Session(Tenant, Base):
     """Once it is over: whoever was expected and had no record has got one."""
     reopened_at: Mapped[datetime | None]
     """When its closing was undone last: it stays open as long after this as after its end."""
+    counted_at: Mapped[datetime | None] = mapped_column(info=NOISE)
+    """Since when its records are in the day's counts (`services.counting`); None: they are counted when asked for."""
     record_gone_at: Mapped[datetime | None] = mapped_column(info=NOISE)
     """When a record of it was deleted last while it was open: who watches it begins anew."""
     policy: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -26,6 +26,7 @@ from app.models import Attempt, Record, Session, Status, Verification
 from app.services import audit
 from app.services.audit import Actor
 from app.services.caller import Caller
+from app.services.counting import not_counted
 from app.services.decision import arrival
 from app.services.errors import (
     AlreadyCheckedIn,
@@ -250,7 +251,7 @@ def _save(some: Sequence[Tried]) -> Collection[Tried | None]:
 
 
 _STATES = (
-    select(Session.id, Session.cancelled_at, Session.closed_at)
+    select(Session.id, Session.cancelled_at, Session.closed_at, Session.counted_at)
     .where(Session.id.in_(bindparam("ids", expanding=True)))
     .order_by(Session.id)
     .with_for_update(read=True)
@@ -263,10 +264,11 @@ def require_unchanged(some: Sequence[Seen]) -> None:
     Raises SessionChanged.
     """
     ids = {seen.session.id for seen in some}
-    rows = db.session.connection().execute(_STATES, {"ids": filled(ids)})
+    rows = db.session.connection().execute(_STATES, {"ids": filled(ids)}).all()
     now: dict[uuid.UUID, State] = {row.id: (row.cancelled_at, row.closed_at) for row in rows}
     if any(now.get(seen.session.id) != seen.state for seen in some):
         raise SessionChanged
+    not_counted(rows)
 
 
 def try_check_out(caller: Caller, shown: Shown, when: When, look: Callable[[], Seen | None]) -> Outcome:

@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Class, Organisation, Record, RecordMark, Role, Session, Source, Status, User, Verification
 from app.services import audit
 from app.services.caller import Caller
+from app.services.counting import not_counted
 from app.services.errors import SessionCancelled, SessionNotBegun
 from app.services.leave import leave_on
 from app.services.marks import RECORD_KEY
@@ -171,6 +172,7 @@ def _still_in(session: Session) -> Any:
 def _locked(caller: Caller, session_id: uuid.UUID) -> Session:
     query = caller.rows(Session).where(Session.id == session_id).with_for_update()
     found: Session = db.session.scalars(query.execution_options(populate_existing=True)).one()
+    not_counted([found])
     return found
 
 

@@ -21,6 +21,7 @@ from app.extensions import db
 from app.models import ClassTeacher, Record, RecordMark, Session, Source, Status, Subject, User, Verification
 from app.services import audit
 from app.services.caller import Caller
+from app.services.counting import not_counted
 from app.services.errors import NotOverridden, SessionCancelled
 from app.services.paging import Page, Paging, paginate
 from app.services.sessions import managed_session
@@ -108,6 +109,7 @@ def give(
     office: the sessions in which the caller is the office.
     stays: records that have one of these statuses are left alone.
     """
+    not_counted({mark.session.id: mark.session for mark in given}.values())
     marks = {(mark.session.id, mark.student_id): mark for mark in sorted(given, key=lambda mark: mark.student_id)}
     now = clock.now()
     new = _insert(caller, marks.values(), office, now)

@@ -12,14 +12,13 @@ from sqlalchemy import and_, or_
 from sqlalchemy.orm import aliased
 
 from app import clock
-from app.models import Class, Record, Session, Source, Subject, TeacherRole, User
+from app.models import Class, Record, Session, Subject, TeacherRole, User
 from app.services.caller import Caller
 from app.services.classes import TeacherView, teachers_of
+from app.services.counting import BY_ITSELF
 from app.services.paging import Page, Paging, paginate
 from app.services.sessions import Days, theirs
 
-BY_ITSELF = (Source.CLOSE, Source.LEAVE)
-"""Records that come without anybody taking the register."""
 BACK = timedelta(days=30)
 """How far is looked back where nobody says."""
 

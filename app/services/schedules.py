@@ -12,7 +12,7 @@ import structlog
 from flask import Flask
 
 from app import clock
-from app.services import closing, delivery, jobs, retention, timetables
+from app.services import closing, counting, delivery, jobs, retention, timetables
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,7 @@ SCHEDULES = [
     Schedule(delivery.SEND, timedelta(seconds=5), delivery.send_due),
     Schedule("remove_expired_jobs", timedelta(hours=1), jobs.remove_expired),
     Schedule("close_sessions", timedelta(minutes=1), closing.close_due),
+    Schedule("count_sessions", timedelta(minutes=1), counting.count_due),
     Schedule(timetables.MAKE, timedelta(hours=1), timetables.make_sessions),
     Schedule("clean_up", timedelta(days=1), retention.clean_up),
     Schedule("note_audit_heads", timedelta(days=1), retention.note_audit_heads),

@@ -152,6 +152,14 @@ def insert_new(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequen
     return set(db.session.scalars(select(model.id).where(model.id.in_([row["id"] for row in rows]))))
 
 
+def add_up(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str], figures: Sequence[str]) -> None:
+    """Insert rows, or where their `unique` columns are taken, add their figures to what is there. They are not for the
+    audit log."""
+    if rows:
+        statement = _adding(_dialect().name, model, tuple(unique), tuple(figures))
+        db.session.execute(statement, list(rows), execution_options={"audited": False})
+
+
 def _dialect() -> Dialect:
     return db.session.get_bind().dialect
 
@@ -172,6 +180,17 @@ def _unless_taken(dialect: str, model: type[Base], unique: tuple[str, ...]) -> I
             return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
         case _:  # not INSERT IGNORE, which would swallow every other error too
             return mysql.insert(table).on_duplicate_key_update({unique[0]: table.c[unique[0]]})
+
+
+@cache
+def _adding(dialect: str, model: type[Base], unique: tuple[str, ...], figures: tuple[str, ...]) -> Insert:
+    table = cast(Table, model.__table__)
+    if dialect in {"postgresql", "sqlite"}:
+        insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+        added = {name: table.c[name] + insert.excluded[name] for name in figures}
+        return cast(Insert, insert.on_conflict_do_update(index_elements=unique, set_=added))
+    inserted = mysql.insert(table)
+    return inserted.on_duplicate_key_update({name: table.c[name] + inserted.inserted[name] for name in figures})
 
 
 def _gave_way(error: DBAPIError) -> bool:

@@ -1,0 +1,202 @@
+"""Records counted into days: by organisation, class and person, so that a figure over years is a sum of few rows.
+
+A session whose records will hardly change any more is counted in, once: `Session.counted_at` says so. Before anything
+of it changes (a record of it, its day, its class, that it is held), in the same transaction, it is counted out, with
+what its records still say then, so that the counts are those of the records in every state that anybody can see.
+Whoever changes or counts a session holds its row, so that neither comes between the other's reading and writing. What
+is not counted in is counted when it is asked for (`services.figures`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, event, func, inspect, or_, select, update
+from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+from sqlalchemy.orm import Session as Database
+from uuid_utils.compat import uuid7
+
+from app import clock
+from app.extensions import db
+from app.models import DayCount, Record, Session, Source, Status
+from app.services.transaction import add_up, release, some_at_once, transaction
+
+AT_ONCE = 100
+"""Sessions that are counted in one transaction."""
+UNTIMED = timedelta(hours=36)
+"""So long after midnight UTC its day is over everywhere for a session without an end."""
+BY_ITSELF = (Source.CLOSE, Source.LEAVE)
+"""Records that come without anybody taking the register."""
+KEY = ("organisation_id", "of_id", "day", "is_taken")
+FIGURES = ("sessions", *(status.value for status in Status))
+MATTERS = {
+    Record: {"session_id", "student_id", "status", "source"},
+    Session: {"class_id", "session_date", "cancelled_at"},
+}
+"""What counts depend on."""
+
+Key = tuple[uuid.UUID, uuid.UUID, date, bool]
+
+
+def count_due() -> None:
+    """Count in what is closed, or is over and has no end at which it could be closed."""
+    while ids := _due():
+        for some in some_at_once(ids, AT_ONCE):
+            count_in(some)
+
+
+def rebuild() -> int:
+    """Count everything anew, in case somebody has written into the tables by other means; returns how many sessions are
+    counted. What is read meanwhile is right: it is counted when it is asked for."""
+    _forget()
+    count_due()
+    counted = db.session.scalar(select(func.count()).where(Session.counted_at.is_not(None)))
+    release()
+    return counted or 0
+
+
+@transaction
+def count_in(ids: Collection[uuid.UUID]) -> None:
+    """Those of these sessions that are due still."""
+    held = select(Session.id).where(Session.id.in_(ids), _is_due()).order_by(Session.id).with_for_update()
+    if due := db.session.scalars(held).all():
+        _add(db.session(), due, 1)
+        _set(db.session(), Session.id.in_(due), clock.now())
+
+
+@transaction
+def _forget() -> None:
+    db.session.execute(delete(DayCount), execution_options={"audited": False})
+    _set(db.session(), Session.counted_at.is_not(None), None)
+
+
+def not_counted(held: Iterable[Any]) -> None:
+    """Within a transaction that holds these sessions' rows: of those that are not counted nothing has to be asked
+    before their records are changed, the others are counted out."""
+    counted_at = {session.id: session.counted_at for session in held}
+    _held(db.session()).update(id_ for id_, at in counted_at.items() if at is None)
+    count_out(db.session(), counted_at)
+
+
+def count_out(database: Database, ids: Collection[uuid.UUID]) -> None:
+    """Within a transaction, before something of these sessions changes: hold them, and count out those that are
+    counted."""
+    left = set(ids) - _held(database)
+    if not left:
+        return
+    counted: list[uuid.UUID] = []
+    for some in some_at_once(sorted(left)):
+        states = select(Session.id, Session.counted_at).where(Session.id.in_(some)).order_by(Session.id)
+        rows = database.execute(states.with_for_update()).all()
+        counted += [row.id for row in rows if row.counted_at is not None]
+    if counted:
+        _add(database, counted, -1)
+        _set(database, Session.id.in_(counted), None)
+    _held(database).update(left)
+
+
+def _set(database: Database, which: ColumnElement[bool], at: datetime | None) -> None:
+    """No change of the session's own, of which anybody is told."""
+    values = {"counted_at": at, "changed_at": Session.changed_at}
+    database.connection().execute(update(Session.__table__).where(which).values(values))  # type: ignore[arg-type]
+
+
+def _held(database: Database) -> set[uuid.UUID]:
+    """The sessions that this transaction holds, and that are not counted."""
+    held: set[uuid.UUID] = database.info.setdefault("not_counted", set())
+    return held
+
+
+def _is_due() -> Any:
+    is_over = or_(
+        Session.closed_at.is_not(None),
+        and_(Session.ends_at.is_(None), Session.session_date < (clock.now() - UNTIMED).date()),
+    )
+    return and_(Session.counted_at.is_(None), Session.cancelled_at.is_(None), is_over)
+
+
+def _due() -> Sequence[uuid.UUID]:
+    """The oldest first; some of them."""
+    ids = db.session.scalars(select(Session.id).where(_is_due()).order_by(Session.session_date).limit(100 * AT_ONCE))
+    found = ids.all()
+    release()
+    return found
+
+
+def _add(database: Database, ids: Sequence[uuid.UUID], sign: int) -> None:
+    """Add what these sessions' records come to, or take it away."""
+    counts = defaultdict[Key, Counter[str]](Counter)
+    sessions = select(Session.id, Session.organisation_id, Session.class_id, Session.session_date)
+    records = defaultdict[uuid.UUID, list[Any]](list)
+    said = select(Record.session_id, Record.student_id, Record.status, Record.source)
+    for row in database.execute(said.where(Record.session_id.in_(ids))):
+        records[row.session_id].append(row)
+    for session in database.execute(sessions.where(Session.id.in_(ids))):
+        those = records[session.id]
+        is_taken = any(record.source not in BY_ITSELF for record in those)
+        statuses = Counter(record.status.value for record in those)
+        for of_id in (session.organisation_id, session.class_id):
+            if of_id is not None and those:
+                key = (session.organisation_id, of_id, session.session_date, is_taken)
+                counts[key].update(statuses, sessions=1)
+        for record in those:
+            key = (session.organisation_id, record.student_id, session.session_date, is_taken)
+            counts[key].update({record.status.value: 1}, sessions=1)
+    rows = [
+        {"id": uuid7(), "created_at": clock.now()}
+        | dict(zip(KEY, key, strict=True))
+        | {name: sign * count[name] for name in FIGURES}
+        for key, count in sorted(counts.items())
+    ]
+    add_up(DayCount, rows, KEY, FIGURES)
+
+
+@event.listens_for(db.session, "before_flush")
+def _flushing(database: Database, _context: UOWTransaction, _instances: Any) -> None:
+    ids = set[uuid.UUID]()
+    for row in (*database.new, *database.dirty, *database.deleted):
+        if isinstance(row, Record) and (row not in database.dirty or _matters(row)):
+            ids.add(row.session_id)
+        elif isinstance(row, Session) and row not in database.new and (row in database.deleted or _matters(row)):
+            ids.add(row.id)
+    with database.no_autoflush:
+        count_out(database, ids)
+
+
+def _matters(row: Record | Session) -> bool:
+    state: Any = inspect(row)
+    return any(state.attrs[name].history.has_changes() for name in MATTERS[type(row)])
+
+
+@event.listens_for(db.session, "do_orm_execute")
+def _executing(state: ORMExecuteState) -> None:
+    """Statements that change many rows at once."""
+    if not (state.is_insert or state.is_update or state.is_delete):
+        return
+    statement: Any = state.statement
+    model = next((model for model in MATTERS if model.__table__ is statement.table), None)
+    if model is None:
+        return
+    if state.is_insert:
+        sent: Any = state.parameters if model is Record else ()
+        count_out(state.session, {row["session_id"] for row in ([sent] if isinstance(sent, dict) else sent)})
+    elif state.is_delete or MATTERS[model] & {getattr(name, "key", name) for name in statement._values}:
+        affected: Any = select(Record.session_id if model is Record else Session.id).distinct()
+        if statement.whereclause is not None:
+            affected = affected.where(statement.whereclause)
+        count_out(state.session, set(state.session.scalars(affected)))
+
+
+@event.listens_for(db.session, "after_commit")
+def _committed(database: Database) -> None:
+    database.info.pop("not_counted", None)
+
+
+@event.listens_for(db.session, "after_soft_rollback")
+def _rolled_back(database: Database, _previous: Any) -> None:
+    """Also to a savepoint, which may give back what was held since."""
+    database.info.pop("not_counted", None)

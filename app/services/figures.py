@@ -1,0 +1,207 @@
+"""Figures of attendance: how many were there, in which sessions, over any time. Every dashboard, report, export, portal
+and alert takes its figures from `figures`, so that they agree with each other; docs/figures.md says how each is formed.
+
+What counts are the records of sessions that are not cancelled and have begun. A session in which nobody was ever marked
+or checked in was scheduled, but not taken: what its closing made of it counts only where that is asked for. Who is
+expected is who has a record: with the close everybody has one who was enrolled on the session's day.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select, true
+from sqlalchemy.orm import aliased
+
+from app import clock
+from app.extensions import db
+from app.models import Class, ClassTeacher, DayCount, Department, Record, Session, Status, StudentProfile, Subject, User
+from app.services.caller import Caller
+from app.services.counting import BY_ITSELF
+from app.services.rates import Counts
+from app.services.sessions import Days
+
+
+class Basis(StrEnum):
+    """Which sessions count."""
+
+    TAKEN = "taken"
+    SCHEDULED = "scheduled"
+
+
+class By(StrEnum):
+    """What a figure is formed for each of."""
+
+    DAY = "day"
+    CLASS = "class"
+    PERSON = "person"
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which records count; those that fit all that is given. department, year, section: of the person, as they are
+    now, compared without regard to case. teacher_id: of those classes and subjects that they teach now."""
+
+    days: Days = field(default_factory=Days)
+    class_id: uuid.UUID | None = None
+    subject_id: uuid.UUID | None = None
+    student_id: uuid.UUID | None = None
+    teacher_id: uuid.UUID | None = None
+    department: str | None = None
+    year: str | None = None
+    section: str | None = None
+    basis: Basis = Basis.TAKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """sessions: how many were held; of people, the sum of those in which each was expected."""
+
+    counts: Counts
+    sessions: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        return self.counts.rate
+
+
+Key = tuple[Any, ...]
+COUNTED = ("sessions", *(status.value for status in Status))
+
+
+def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
+    """A figure for each day, class, ... that has records: by the values of what it is by, in order. One statement, or
+    two where days that are counted (`services.counting`) can be summed."""
+    summed = _summed(caller, filters, by)
+    queries = [_recorded(caller, filters, by, summed is not None)] + ([summed] if summed is not None else [])
+    sums = defaultdict[Key, list[int]](lambda: [0] * len(COUNTED))
+    for query in queries:
+        for row in db.session.execute(query):
+            key, values = tuple(row[: len(by)]), row[len(by) :]
+            sums[key] = [one + int(other or 0) for one, other in zip(sums[key], values, strict=True)]
+    return {key: _figure(caller, values) for key, values in sums.items() if any(values)}
+
+
+def total(caller: Caller, filters: Filters) -> Figure:
+    """One figure of all that fits."""
+    return figures(caller, filters).get((), _figure(caller, [0] * len(COUNTED)))
+
+
+def _figure(caller: Caller, values: Sequence[int]) -> Figure:
+    by_status = dict(zip(Status, values[1:], strict=True))
+    counts = Counts.of(sum(by_status.values()), by_status, caller.settings.late_weight)
+    return Figure(counts, values[0])
+
+
+def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] | None:
+    """The sums of days that are counted; None where they are not kept by what is asked for."""
+    if filters.subject_id or filters.teacher_id or By.SUBJECT in by:
+        return None
+    of_people = bool(filters.student_id or _of_people(filters)) or By.PERSON in by
+    of_classes = filters.class_id is not None or By.CLASS in by
+    if of_people and of_classes:
+        return None
+    columns = {By.DAY: DayCount.day, By.CLASS: DayCount.of_id, By.PERSON: DayCount.of_id}
+    if filters.class_id or filters.student_id:
+        whose: ColumnElement[bool] = DayCount.of_id == (filters.class_id or filters.student_id)
+    elif of_classes:
+        whose = DayCount.of_id.in_(caller.rows(Class, Class.id))
+    elif of_people:
+        whose = DayCount.of_id.in_(people(caller, filters))
+    else:
+        whose = DayCount.of_id == caller.organisation_id
+    if filters.student_id and _of_people(filters):
+        whose = and_(whose, DayCount.of_id.in_(people(caller, filters)))
+    is_wanted = DayCount.is_taken if filters.basis == Basis.TAKEN else true()
+    grouped = [columns[each] for each in by]
+    sums = [func.sum(getattr(DayCount, name)) for name in COUNTED]
+    query = caller.rows(DayCount, *grouped, *sums).where(whose, is_wanted, filters.days.condition(DayCount.day))
+    return query.group_by(*grouped)
+
+
+def _recorded(caller: Caller, filters: Filters, by: Sequence[By], is_rest: bool) -> Select[Any]:
+    """What records themselves come to. is_rest: only those that are not in the days' counts."""
+    columns: dict[By, Any] = {
+        By.DAY: Session.session_date,
+        By.CLASS: Session.class_id,
+        By.PERSON: Record.student_id,
+        By.SUBJECT: subject_of_session(),
+    }
+    grouped = [columns[each] for each in by]
+    sums = [func.sum(case((Record.status == status, 1), else_=0)) for status in Status]
+    of_people = filters.student_id or _of_people(filters) or By.PERSON in by
+    sessions = func.count() if of_people else func.count(distinct(Record.session_id))
+    query = records(caller, filters, *grouped, sessions, *sums)
+    if By.CLASS in by:
+        query = query.where(Session.class_id.is_not(None))
+    if By.SUBJECT in by:
+        query = query.where(subject_of_session().is_not(None))
+    return query.where(Session.counted_at.is_(None) if is_rest else true()).group_by(*grouped)
+
+
+def records(caller: Caller, filters: Filters, *columns: Any) -> Select[Any]:
+    """Query of the records that count, with their sessions and classes (where there is one)."""
+    query = (
+        caller.rows(Session, *columns)
+        .join(Record, and_(Record.session_id == Session.id, caller.owns(Record)))
+        .outerjoin(Class, Class.id == Session.class_id)
+        .where(held(caller), filters.days.condition(Session.session_date))
+    )
+    if filters.basis == Basis.TAKEN:
+        query = query.where(is_taken(caller))
+    if filters.class_id is not None:
+        query = query.where(Session.class_id == filters.class_id)
+    if filters.subject_id is not None:
+        query = query.where(subject_of_session() == filters.subject_id)
+    if filters.student_id is not None:
+        query = query.where(Record.student_id == filters.student_id)
+    if filters.teacher_id is not None:
+        classes = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == filters.teacher_id)
+        subjects = caller.rows(Subject, Subject.id).where(Subject.teacher_id == filters.teacher_id)
+        query = query.where(or_(Session.class_id.in_(classes), Session.subject_id.in_(subjects)))
+    if _of_people(filters):
+        query = query.where(Record.student_id.in_(people(caller, filters)))
+    return query
+
+
+def subject_of_session() -> Any:
+    """Its own, or its class's; for queries that `records` begins."""
+    return func.coalesce(Session.subject_id, Class.subject_id)
+
+
+def held(caller: Caller) -> ColumnElement[bool]:
+    """The condition that a session is not cancelled, and has begun."""
+    has_begun = or_(
+        Session.starts_at <= clock.now(), and_(Session.starts_at.is_(None), Session.session_date <= caller.today)
+    )
+    return and_(Session.cancelled_at.is_(None), has_begun)
+
+
+def is_taken(caller: Caller) -> ColumnElement[bool]:
+    """The condition that somebody was marked in a session or checked in, be it whoever."""
+    other = aliased(Record)
+    marked = select(other.id).where(caller.owns(other), other.session_id == Session.id, other.source.not_in(BY_ITSELF))
+    return marked.correlate(Session).exists()
+
+
+def _of_people(filters: Filters) -> bool:
+    return any((filters.department, filters.year, filters.section))
+
+
+def people(caller: Caller, filters: Filters) -> Select[Any]:
+    """Query of the ids of those whose department, year and section fit."""
+    query = caller.rows(User, User.id)
+    if filters.department:
+        query = query.join(Department, and_(Department.id == User.department_id, caller.owns(Department)))
+        query = query.where(func.lower(Department.name) == filters.department.strip().lower())
+    of_students = ((StudentProfile.year, filters.year), (StudentProfile.section, filters.section))
+    if any(value for _, value in of_students):
+        query = query.join(StudentProfile, and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile)))
+        query = query.where(*(func.lower(column) == value.strip().lower() for column, value in of_students if value))
+    return query
