@@ -29,6 +29,7 @@ from app.api.organisations import organisations
 from app.api.pages import pages
 from app.api.policy import PUBLIC, who_may
 from app.api.recognitions import recognitions
+from app.api.reports import reports
 from app.api.reviews import reviews
 from app.api.sessions import sessions
 from app.api.single_sign_on import single_sign_on
@@ -65,6 +66,7 @@ def register(app: APIFlask) -> None:
         reviews,
         attendance,
         recognitions,
+        reports,
         leave,
         gates,
         days,

@@ -148,6 +148,10 @@ class DatesRefused(Refusal):
     status, code, title = 400, "dates_refused", "The end must come after the beginning"
 
 
+class TooManySessions(Refusal):
+    status, code, title = 400, "too_many_sessions", "There are more sessions in these days than one answer holds"
+
+
 class NotATeacher(Refusal):
     status, code, title = 409, "not_a_teacher", "Only teachers and administrators can teach"
 

@@ -41,6 +41,11 @@ class By(StrEnum):
     CLASS = "class"
     PERSON = "person"
     SUBJECT = "subject"
+    DEPARTMENT = "department"
+    """Of the person, as it is now; None: of none."""
+    ROLE = "role"
+    START = "start"
+    """Of the session; None: without times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Filters:
     class_id: uuid.UUID | None = None
     subject_id: uuid.UUID | None = None
     student_id: uuid.UUID | None = None
+    student_ids: Sequence[uuid.UUID] | None = None
     teacher_id: uuid.UUID | None = None
     department: str | None = None
     year: str | None = None
@@ -70,7 +76,18 @@ class Figure:
     def rate(self) -> float | None:
         return self.counts.rate
 
+    @property
+    def missed(self) -> float | None:
+        """The share of what was expected in which they were not there, for whatever reason; None of nothing. From a
+        tenth on, absence is called chronic (Attendance Works; US Department of Education)."""
+        counts = self.counts
+        return 1 - (counts.present + counts.late) / counts.expected if counts.expected else None
 
+    def __add__(self, other: Figure) -> Figure:
+        return Figure(self.counts + other.counts, self.sessions + other.sessions)
+
+
+OF_PERSON: dict[By, Any] = {By.DEPARTMENT: User.department_id, By.ROLE: User.role}
 Key = tuple[Any, ...]
 COUNTED = ("sessions", *(status.value for status in Status))
 
@@ -101,28 +118,28 @@ def _figure(caller: Caller, values: Sequence[int]) -> Figure:
 
 def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] | None:
     """The sums of days that are counted; None where they are not kept by what is asked for."""
-    if filters.subject_id or filters.teacher_id or By.SUBJECT in by:
+    if filters.subject_id or filters.teacher_id or {By.SUBJECT, By.START} & {*by}:
         return None
-    of_people = bool(filters.student_id or _of_people(filters)) or By.PERSON in by
+    of_people = _is_of_people(filters, by)
     of_classes = filters.class_id is not None or By.CLASS in by
     if of_people and of_classes:
         return None
-    columns = {By.DAY: DayCount.day, By.CLASS: DayCount.of_id, By.PERSON: DayCount.of_id}
-    if filters.class_id or filters.student_id:
-        whose: ColumnElement[bool] = DayCount.of_id == (filters.class_id or filters.student_id)
+    columns: dict[By, Any] = {By.DAY: DayCount.day, By.CLASS: DayCount.of_id, By.PERSON: DayCount.of_id} | OF_PERSON
+    if filters.class_id is not None:
+        whose: ColumnElement[bool] = DayCount.of_id == filters.class_id
     elif of_classes:
         whose = DayCount.of_id.in_(caller.rows(Class, Class.id))
     elif of_people:
-        whose = DayCount.of_id.in_(people(caller, filters))
+        whose = _whose(caller, filters, DayCount.of_id)
     else:
         whose = DayCount.of_id == caller.organisation_id
-    if filters.student_id and _of_people(filters):
-        whose = and_(whose, DayCount.of_id.in_(people(caller, filters)))
     is_wanted = DayCount.is_taken if filters.basis == Basis.TAKEN else true()
     grouped = [columns[each] for each in by]
     sums = [func.sum(getattr(DayCount, name)) for name in COUNTED]
-    query = caller.rows(DayCount, *grouped, *sums).where(whose, is_wanted, filters.days.condition(DayCount.day))
-    return query.group_by(*grouped)
+    query = caller.rows(DayCount, *grouped, *sums)
+    if of_people:  # beside people's there are the organisation's and its classes'
+        query = query.join(User, and_(User.id == DayCount.of_id, caller.owns(User)))
+    return query.where(whose, is_wanted, filters.days.condition(DayCount.day)).group_by(*grouped)
 
 
 def _recorded(caller: Caller, filters: Filters, by: Sequence[By], is_rest: bool) -> Select[Any]:
@@ -132,12 +149,15 @@ def _recorded(caller: Caller, filters: Filters, by: Sequence[By], is_rest: bool)
         By.CLASS: Session.class_id,
         By.PERSON: Record.student_id,
         By.SUBJECT: subject_of_session(),
-    }
+        By.START: Session.starts_at,
+    } | OF_PERSON
     grouped = [columns[each] for each in by]
     sums = [func.sum(case((Record.status == status, 1), else_=0)) for status in Status]
-    of_people = filters.student_id or _of_people(filters) or By.PERSON in by
+    of_people = _is_of_people(filters, by)
     sessions = func.count() if of_people else func.count(distinct(Record.session_id))
     query = records(caller, filters, *grouped, sessions, *sums)
+    if OF_PERSON.keys() & {*by}:
+        query = query.join(User, and_(User.id == Record.student_id, caller.owns(User)))
     if By.CLASS in by:
         query = query.where(Session.class_id.is_not(None))
     if By.SUBJECT in by:
@@ -159,15 +179,11 @@ def records(caller: Caller, filters: Filters, *columns: Any) -> Select[Any]:
         query = query.where(Session.class_id == filters.class_id)
     if filters.subject_id is not None:
         query = query.where(subject_of_session() == filters.subject_id)
-    if filters.student_id is not None:
-        query = query.where(Record.student_id == filters.student_id)
     if filters.teacher_id is not None:
         classes = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == filters.teacher_id)
         subjects = caller.rows(Subject, Subject.id).where(Subject.teacher_id == filters.teacher_id)
         query = query.where(or_(Session.class_id.in_(classes), Session.subject_id.in_(subjects)))
-    if _of_people(filters):
-        query = query.where(Record.student_id.in_(people(caller, filters)))
-    return query
+    return query.where(_whose(caller, filters, Record.student_id))
 
 
 def subject_of_session() -> Any:
@@ -190,8 +206,20 @@ def is_taken(caller: Caller) -> ColumnElement[bool]:
     return marked.correlate(Session).exists()
 
 
-def _of_people(filters: Filters) -> bool:
+def _is_of_people(filters: Filters, by: Sequence[By]) -> bool:
+    named = filters.student_id or filters.student_ids is not None
+    return bool(named or _has_traits(filters) or {By.PERSON, *OF_PERSON} & {*by})
+
+
+def _has_traits(filters: Filters) -> bool:
     return any((filters.department, filters.year, filters.section))
+
+
+def _whose(caller: Caller, filters: Filters, person_id: Any) -> ColumnElement[bool]:
+    """The condition that somebody fits all that is said of people."""
+    one = true() if filters.student_id is None else person_id == filters.student_id
+    some = true() if filters.student_ids is None else person_id.in_(filters.student_ids)
+    return and_(one, some, person_id.in_(people(caller, filters)) if _has_traits(filters) else true())
 
 
 def people(caller: Caller, filters: Filters) -> Select[Any]:

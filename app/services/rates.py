@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from app.models import Status
@@ -24,6 +24,11 @@ class Counts:
     @classmethod
     def of(cls, expected: int, by_status: Mapping[Status, int], late_weight: float) -> Self:
         return cls(expected, late_weight, **{status.value: by_status.get(status, 0) for status in Status})
+
+    def __add__(self, other: Self) -> Self:
+        """Of both together; they weigh lateness alike."""
+        names = ("expected", *(status.value for status in Status))
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in names})
 
     @property
     def unmarked(self) -> int:

@@ -209,16 +209,22 @@ def report(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionRepo
     return SessionReport(view, shares, records_of_session(caller, session_id, paging))
 
 
+def visible_person(caller: Caller, user_id: uuid.UUID) -> User:
+    """Staff see everybody, parents their children, everybody themselves. Raises NotFound."""
+    user = caller.get(User, user_id)
+    theirs = user_id == caller.user_id or caller.is_staff
+    if not theirs and db.session.scalar(visible_students(caller, User.id).where(User.id == user_id)) is None:
+        raise NotFound("There is no user with this id")
+    return user
+
+
 def history(caller: Caller, user_id: uuid.UUID, days: Days, paging: Paging) -> Page[RecordView]:
     """A person's records: for staff, for themselves, and for their parents.
 
     Raises:
         NotFound: there is no such person, or they are not the caller's to see.
     """
-    user = caller.get(User, user_id)
-    theirs = user_id == caller.user_id or caller.is_staff
-    if not theirs and db.session.scalar(visible_students(caller, User.id).where(User.id == user_id)) is None:
-        raise NotFound("There is no user with this id")
+    user = visible_person(caller, user_id)
     query = (
         caller.rows(Record, Record, Session)
         .join(Session, Session.id == Record.session_id)

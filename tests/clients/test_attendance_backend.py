@@ -14,6 +14,7 @@ from app.extensions import db
 from app.models import Organisation, Role, SignIn
 from tests.conftest import Cast, Person
 from tests.factories import PASSWORD, make
+from tests.story import Classroom
 
 NEW_PASSWORD = "staple of four words"
 ADA = {"name": "Ada Lovelace", "email": "ada@school.test", "password": PASSWORD}
@@ -191,6 +192,22 @@ def test_users_and_organisations_are_the_administrators(cast: Cast, role: Role) 
     ):
         answer = person.call(method, path, None if method in {"GET", "DELETE"} else {})
         assert (answer.status_code, answer.json["code"]) == (403, "role_not_allowed"), (method, path)
+
+
+def test_reports_are_read_at_the_servers_root(cast: Cast, admin: Person) -> None:
+    room = Classroom.open(cast)
+    ada = room.join("Ada")
+    session = room.session()
+    room.mark(session, "Ada")
+    told = room.teacher.get(f"/reports/session/{session}/detailed").json
+    assert [one["record"]["status"] for one in told["people"]["items"]] == ["present"]
+    told = admin.get("/reports/organization/summary?start_date=2020-01-01").json
+    assert [(one["name"], one["rate"]) for one in told["by_class"]["items"]] == [("Astronomy", 1.0)]
+    told = ada.get(f"/reports/user/{ada.id}/detailed").json
+    assert (told["total"]["present"], told["streaks"]["longest_there"], len(told["by_month"])) == (1, 1, 1)
+    for interval in ("day", "week", "month"):
+        points = room.teacher.get(f"/reports/attendance/trends?interval={interval}&class_id={room.id}").json["points"]
+        assert [(point["present"], point["rate"]) for point in points] == [(1, 1.0)]
 
 
 def test_organisations_are_made_and_listed_by_who_manages_the_installation(manager: Person, admin: Person) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.models import Role
+from app.models import Role, Subject
 from tests.conftest import Cast, Person
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make
 from tests.story import Classroom
 
 ELODIE = {
@@ -169,3 +169,16 @@ def test_students_are_kept_by_staff(cast: Cast, elodie: Any, role: Role) -> None
         answer = person.call(method, f"/api/students{path}", None if method == "DELETE" else ELODIE)
         assert (answer.status_code, answer.json["code"]) == (403, "role_not_allowed")
     assert cast.person(Role.ADMIN).put(f"/api/students/{elodie['id']}", {"section": "C"}).status_code == 200
+
+
+def test_a_report_has_a_row_for_each_student_and_subject(cast: Cast, teacher: Person, elodie: Any) -> None:
+    with cast.app.app_context():
+        subject = make(Subject, name="Maths", organisation_id=teacher.organisation_id, teacher_id=teacher.id)
+    for day, status in (("2026-03-02", "present"), ("2026-03-03", "absent"), ("2026-03-04", "late")):
+        body = {"date": day, "subject_id": str(subject.id), "attendance": {elodie["id"]: status}}
+        assert teacher.post("/api/attendance", body).status_code == 201
+    query = f"start_date=2026-03-01&end_date=2026-03-31&department=Computer+Science&subject_id={subject.id}"
+    (row,) = teacher.get(f"/api/attendance/reports?{query}").json["items"]
+    told = ("student_name", "roll_number", "subject", "total_classes", "present_count", "absent_count", "late_count")
+    assert [row[name] for name in told] == ["Élodie Durand", "CS-042", "Maths", 3, 1, 1, 1]
+    assert row["attendance_percentage"] == pytest.approx(66.67, abs=0.01)

@@ -238,9 +238,8 @@ def test_the_figures_are_those_of_the_records_whatever_happens(world: World) -> 
         science = make(Department, name="Science", **own)
         some = User.id.in_([student.id for student in world.students[:3]])
         db.session.execute(update(User).where(some).values(department_id=science.id))
-        db.session.execute(update(StudentProfile).values(year="8"))
-        some = StudentProfile.user_id.in_([student.id for student in world.students[::2]])
-        db.session.execute(update(StudentProfile).where(some).values(year="7"))
+        for number, student in enumerate(world.students):
+            make(StudentProfile, user_id=student.id, year="78"[number % 2], **own)
         db.session.commit()
     compared = 0
     for number in range(STEPS):

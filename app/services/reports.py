@@ -1,0 +1,434 @@
+"""Reports: `services.figures` by session, person, class, subject, department and time; and the lists behind them."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import String, and_, case, cast, func, select
+
+from app.extensions import db
+from app.models import (
+    Attempt,
+    Class,
+    Department,
+    Record,
+    Role,
+    Session,
+    Source,
+    Status,
+    StudentProfile,
+    Subject,
+    User,
+    UserStatus,
+    Verification,
+)
+from app.services.caller import Caller
+from app.services.classes import taught_class
+from app.services.errors import TooManySessions
+from app.services.figures import By, Figure, Filters, figures, people, records, total
+from app.services.paging import Page, Paging, paginate
+from app.services.records import RecordView, history, visible_person
+from app.services.sessions import Days, SessionView, expected_people, managed_session, views
+from app.services.students import visible_students
+
+MOST_SESSIONS = 400
+"""In one matrix: a term of two lessons a day."""
+BACK = timedelta(days=180)
+"""How far trends go back where nobody says."""
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Interval(StrEnum):
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    WEEKDAY = "weekday"
+    HOUR = "hour"
+
+
+class Standing(StrEnum):
+    ALL = "all"
+    CHRONIC = "chronic"
+    PERFECT = "perfect"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """interval: a day (a week's Monday, a month's first), a weekday's name, or an hour, as HH:00."""
+
+    interval: str
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The figure of a class, a department, a role; name None: of no class, of no department."""
+
+    id: uuid.UUID | None
+    name: str | None
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRow:
+    """What a person's records in the sessions of a subject come to."""
+
+    student_id: uuid.UUID
+    student_name: str
+    roll_number: str | None
+    subject: str
+    subject_id: uuid.UUID
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who is expected in a session, and their record, if there is one."""
+
+    student: User
+    record: RecordView | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDetails:
+    session: SessionView
+    rates: dict[str, float | None]
+    people: Page[Expected]
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationSummary:
+    days: Days
+    people: dict[str, int]
+    total: Figure
+    by_class: Page[Named]
+    by_department: Sequence[Named]
+    by_role: Sequence[Named]
+
+
+@dataclass(frozen=True, slots=True)
+class Streaks:
+    """Of sessions one after the other. absent: which the last ones were, 0 for who was there last."""
+
+    absent: int
+    longest_absent: int
+    longest_there: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """minutes_late: from the start to the check-in, the mean of those late ones who checked in; None without any.
+    left_early: checked out before the end. minutes: from check-in to check-out, all together."""
+
+    late: int
+    minutes_late: float | None
+    left_early: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetails:
+    person: User
+    total: Figure
+    streaks: Streaks
+    lateness: Lateness
+    by_class: Sequence[Named]
+    by_month: Sequence[Point]
+    records: Page[RecordView]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFigure:
+    person: User
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A class's people and sessions: `rows` are in the order of the people, a status or None for each session."""
+
+    sessions: Sequence[Session]
+    people: Page[User]
+    rows: Sequence[Sequence[Status | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    one: Figure
+    other: Figure
+
+    @property
+    def change(self) -> float | None:
+        """Of the rate, from the one to the other; None where either has none."""
+        before, after = self.one.rate, self.other.rate
+        return None if before is None or after is None else after - before
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    source: Source
+    verification: Verification
+    records: int
+    flagged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    code: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """How the records that count came to be, and what was refused meanwhile."""
+
+    records: Sequence[Verified]
+    refused: Sequence[Refusals]
+
+
+def session_details(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionDetails:
+    """A session with everybody who is expected in it. Raises NotFound, NotYourClass or NotYourSession."""
+    session = managed_session(caller, session_id)
+    view = views(caller, [session])[0]
+    expected = expected_people(caller, [session_id])
+    own = and_(Record.student_id == User.id, Record.session_id == session_id, caller.owns(Record))
+    query = caller.rows(User, User, Record).join(expected, expected.c.student_id == User.id).outerjoin(Record, own)
+    page = paginate(query, paging, {"id": User.id, "last_name": User.last_name, "first_name": User.first_name})
+    everybody = [
+        Expected(user, record and RecordView(record, user, session, is_for_staff=True)) for user, record in page.items
+    ]
+    counts = view.counts
+    shares = {s.value: getattr(counts, s.value) / counts.expected if counts.expected else None for s in Status}
+    return SessionDetails(view, shares | {"attendance": counts.rate}, page.of(everybody))
+
+
+def by_subject(caller: Caller, filters: Filters, paging: Paging) -> Page[SubjectRow]:
+    """A row for each student and subject, of a page of students. The page counts students."""
+    page = _students(caller, filters, paging)
+    users = {user.id: user for user, _ in page.items}
+    found = figures(caller, replace(filters, student_ids=list(users)), By.PERSON, By.SUBJECT)
+    names: dict[uuid.UUID, str] = dict(db.session.execute(caller.rows(Subject, Subject.id, Subject.name)).all())
+    by_student = defaultdict[uuid.UUID, list[tuple[uuid.UUID, Figure]]](list)
+    for (student_id, subject_id), figure in found.items():
+        by_student[student_id].append((subject_id, figure))
+    rows = [
+        SubjectRow(user.id, user.name, roll_number, names[subject_id], subject_id, figure)
+        for user, roll_number in page.items
+        for subject_id, figure in sorted(by_student[user.id], key=lambda of: names[of[0]])
+    ]
+    return page.of(rows)
+
+
+def _students(caller: Caller, filters: Filters, paging: Paging) -> Page[Any]:
+    profile = and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile))
+    query = visible_students(caller, User, StudentProfile.roll_number).outerjoin(StudentProfile, profile)
+    query = query.where(User.status == UserStatus.ACTIVE)
+    if filters.department or filters.year or filters.section:
+        query = query.where(User.id.in_(people(caller, filters)))
+    if filters.student_id is not None:
+        query = query.where(User.id == filters.student_id)
+    return paginate(query, paging, {"id": User.id, "last_name": User.last_name, "first_name": User.first_name})
+
+
+def summary(caller: Caller, days: Days, paging: Paging) -> OrganisationSummary:
+    """The organisation's figures; the page is of its classes."""
+    filters = Filters(days=days)
+    page = paginate(caller.rows(Class), paging, {"id": Class.id, "name": Class.name})
+    by_class = {key: figure for (key,), figure in figures(caller, filters, By.CLASS).items()}
+    nothing = figures_of_nothing(caller)
+    classes = page.of([Named(row.id, row.name, by_class.get(row.id, nothing)) for row in page.items])
+    names: dict[uuid.UUID, str] = dict(
+        db.session.execute(caller.rows(Department, Department.id, Department.name)).all()
+    )
+    departments = [
+        Named(id_, names.get(id_), figure) for (id_,), figure in figures(caller, filters, By.DEPARTMENT).items()
+    ]
+    roles = [Named(None, Role(role).value, figure) for (role,), figure in figures(caller, filters, By.ROLE).items()]
+    counted = caller.rows(User, User.role, func.count()).where(User.status == UserStatus.ACTIVE).group_by(User.role)
+    there = {role.value: count for role, count in db.session.execute(counted)}
+    return OrganisationSummary(
+        days, there, total(caller, filters), classes, sorted(departments, key=_name), sorted(roles, key=_name)
+    )
+
+
+def figures_of_nothing(caller: Caller) -> Figure:
+    return total(caller, Filters(student_ids=()))
+
+
+def _name(named: Named) -> tuple[bool, str]:
+    return named.name is None, named.name or ""
+
+
+def person_details(caller: Caller, user_id: uuid.UUID, days: Days, paging: Paging) -> PersonDetails:
+    """For staff, themselves, and their parents. Raises NotFound."""
+    person = visible_person(caller, user_id)
+    filters = Filters(days=days, student_id=user_id)
+    columns = (Record.status, Record.checked_in_at, Record.checked_out_at, Session.starts_at, Session.ends_at)
+    query = records(caller, filters, *columns, Record.forgot_to_check_out)
+    rows = db.session.execute(query.order_by(Session.session_date, Session.starts_at, Session.id)).all()
+    by_class = figures(caller, filters, By.CLASS)
+    of_them = caller.rows(Class, Class.id, Class.name).where(Class.id.in_([key for (key,) in by_class]))
+    names: dict[uuid.UUID, str] = dict(db.session.execute(of_them).all())
+    classes = [Named(id_, names[id_], figure) for (id_,), figure in by_class.items()]
+    return PersonDetails(
+        person,
+        total(caller, filters),
+        streaks([row.status for row in rows]),
+        lateness(rows),
+        sorted(classes, key=_name),
+        _points(caller, filters, Interval.MONTH),
+        history(caller, user_id, days, paging),
+    )
+
+
+def streaks(statuses: Sequence[Status]) -> Streaks:
+    """Of sessions in their order. Who was excused or on leave was neither there nor absent, and ends nothing."""
+    matter = [status for status in statuses if status not in {Status.EXCUSED, Status.LEAVE}]
+    runs = [(is_absent, len(list(run))) for is_absent, run in groupby(status == Status.ABSENT for status in matter)]
+    longest = {which: max((length for is_absent, length in runs if is_absent == which), default=0) for which in (1, 0)}
+    return Streaks(runs[-1][1] if runs and runs[-1][0] else 0, longest[1], longest[0])
+
+
+def lateness(rows: Iterable[Any]) -> Lateness:
+    """Of rows with a record's status and times, and its session's."""
+    late, waits, left_early, minutes = 0, list[float](), 0, 0.0
+    for row in rows:
+        late += row.status == Status.LATE
+        begun, ended = row.checked_in_at, row.checked_out_at
+        if row.status == Status.LATE and begun and row.starts_at and begun > row.starts_at:
+            waits.append(_minutes(row.starts_at, begun))
+        if ended and row.ends_at and ended < row.ends_at and not row.forgot_to_check_out:
+            left_early += 1
+        if begun and ended:
+            minutes += _minutes(begun, ended)
+    return Lateness(late, sum(waits) / len(waits) if waits else None, left_early, minutes)
+
+
+def _minutes(begun: datetime, ended: datetime) -> float:
+    return (ended - begun).total_seconds() / 60
+
+
+def trends(caller: Caller, filters: Filters, interval: Interval) -> Sequence[Point]:
+    """A point for each interval in which there are records, in order. Who is not staff sees one person: by default
+    themselves. Raises NotFound."""
+    if not caller.is_staff:
+        filters = replace(filters, student_id=filters.student_id or caller.user_id)
+    if filters.student_id is not None:
+        visible_person(caller, filters.student_id)
+    first = filters.days.first or (filters.days.last or caller.today) - BACK
+    return _points(caller, replace(filters, days=Days(first, filters.days.last)), interval)
+
+
+def _points(caller: Caller, filters: Filters, interval: Interval) -> Sequence[Point]:
+    by = By.START if interval == Interval.HOUR else By.DAY
+    sums: dict[Any, Figure] = {}
+    for (at,), figure in figures(caller, filters, by).items():
+        if at is not None:
+            key = _KEYS[interval](at if by == By.DAY else at.astimezone(ZoneInfo(caller.time_zone)))
+            sums[key] = sums[key] + figure if key in sums else figure
+    label: Callable[[Any], str] = {
+        Interval.WEEKDAY: lambda key: WEEKDAYS[key],
+        Interval.HOUR: lambda key: f"{key:02}:00",
+    }.get(interval, str)
+    return [Point(label(key), sums[key]) for key in sorted(sums)]
+
+
+_KEYS: dict[Interval, Callable[[Any], Any]] = {
+    Interval.DAY: lambda day: day,
+    Interval.WEEK: lambda day: day - timedelta(days=day.weekday()),
+    Interval.MONTH: lambda day: day.replace(day=1),
+    Interval.WEEKDAY: lambda day: day.weekday(),
+    Interval.HOUR: lambda start: start.hour,
+}
+
+
+def compare(caller: Caller, filters: Filters, other: Days) -> Comparison:
+    """The same of two periods."""
+    return Comparison(total(caller, filters), total(caller, replace(filters, days=other)))
+
+
+def people_by_absence(
+    caller: Caller, filters: Filters, standing: Standing, missed: float, paging: Paging
+) -> Page[PersonFigure]:
+    """People and their figures, by what they missed. chronic: from this share on; perfect: nothing, and never late."""
+    found = [(key[0], figure) for key, figure in figures(caller, filters, By.PERSON).items()]
+    if standing == Standing.CHRONIC:
+        found = [(id_, figure) for id_, figure in found if (figure.missed or 0) >= missed]
+    elif standing == Standing.PERFECT:
+        found = [(id_, figure) for id_, figure in found if figure.counts.present == figure.counts.expected]
+    sign = -1 if "-missed" in paging.sort else 1
+    found.sort(key=lambda of: (sign * (of[1].missed or 0), of[0]))
+    some = found[(paging.page - 1) * paging.per_page : paging.page * paging.per_page]
+    rows = db.session.scalars(caller.rows(User).where(User.id.in_([id_ for id_, _ in some])))
+    users = {user.id: user for user in rows}
+    return Page([PersonFigure(users[id_], figure) for id_, figure in some], paging.page, paging.per_page, len(found))
+
+
+def absent_in_a_row(caller: Caller, filters: Filters, at_least: int, paging: Paging) -> Page[tuple[User, int]]:
+    """Who was absent in their last sessions, so many at least, and in how many: leave and excuses are passed over."""
+    latest = func.row_number().over(
+        partition_by=Record.student_id, order_by=(Session.session_date.desc(), Session.starts_at.desc(), Session.id)
+    )
+    query = records(caller, filters, Record.student_id, Record.status, latest.label("number"))
+    ordered = query.where(Record.status.not_in([Status.EXCUSED, Status.LEAVE])).subquery()
+    last_there = func.min(case((ordered.c.status != Status.ABSENT, ordered.c.number)))
+    absences = (func.coalesce(last_there, func.count() + 1) - 1).label("absences")
+    runs = select(ordered.c.student_id, absences).group_by(ordered.c.student_id).subquery()
+    query = caller.rows(User, User, runs.c.absences).join(runs, runs.c.student_id == User.id)
+    columns = {"id": User.id, "absences": runs.c.absences, "last_name": User.last_name}
+    page = paginate(query.where(runs.c.absences >= at_least), paging, columns)
+    return page.of([(user, int(count)) for user, count in page.items])
+
+
+def matrix(caller: Caller, class_id: uuid.UUID, days: Days, paging: Paging) -> Matrix:
+    """Who of a class was what in which of its sessions. The page is of people: whoever has a record in them.
+
+    Raises:
+        NotFound, NotYourClass
+        TooManySessions: there are more than MOST_SESSIONS in these days.
+    """
+    taught_class(caller, class_id)
+    query = caller.rows(Session).where(
+        Session.class_id == class_id, Session.cancelled_at.is_(None), days.condition(Session.session_date)
+    )
+    in_order = query.order_by(Session.session_date, Session.starts_at, Session.id).limit(MOST_SESSIONS + 1)
+    sessions = db.session.scalars(in_order).all()
+    if len(sessions) > MOST_SESSIONS:
+        raise TooManySessions
+    ids = [session.id for session in sessions]
+    recorded = caller.rows(Record, Record.student_id).where(Record.session_id.in_(ids))
+    page = paginate(
+        caller.rows(User).where(User.id.in_(recorded)),
+        paging,
+        {"id": User.id, "last_name": User.last_name, "first_name": User.first_name},
+    )
+    said = caller.rows(Record, Record.student_id, Record.session_id, Record.status).where(
+        Record.session_id.in_(ids), Record.student_id.in_([user.id for user in page.items])
+    )
+    statuses = {(student_id, session_id): status for student_id, session_id, status in db.session.execute(said)}
+    return Matrix(sessions, page, [[statuses.get((user.id, id_)) for id_ in ids] for user in page.items])
+
+
+def checking(caller: Caller, filters: Filters) -> Checking:
+    """How records came to be, how they were verified and flagged; and what was refused on these days."""
+    is_flagged = func.sum(case((cast(Record.flags, String) != "[]", 1), else_=0))
+    kinds = (Record.source, Record.verification)
+    query = records(caller, filters, *kinds, func.count(), is_flagged).group_by(*kinds).order_by(*kinds)
+    made = [Verified(source, how, count, int(flagged)) for source, how, count, flagged in db.session.execute(query)]
+    tried = (
+        caller.rows(Attempt, Attempt.refused, func.count())
+        .join(Session, and_(Session.id == Attempt.session_id, caller.owns(Session)))
+        .where(Attempt.refused.is_not(None), filters.days.condition(Session.session_date))
+    )
+    if filters.class_id is not None:
+        tried = tried.where(Session.class_id == filters.class_id)
+    refused = db.session.execute(tried.group_by(Attempt.refused).order_by(Attempt.refused))
+    return Checking(made, [Refusals(code, count) for code, count in refused])

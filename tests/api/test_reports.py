@@ -1,0 +1,283 @@
+"""Reports: the numbers, counted by hand, whether their records are in the days' counts yet or not."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from app import clock
+from app.extensions import db
+from app.models import Class, Department, Guardian, Role, StudentProfile, Subject, User
+from app.services.counting import count_due
+from tests.conftest import Cast, Person
+from tests.factories import make
+from tests.statements import counted
+from tests.story import Classroom
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+WEEK = "start_date=2026-03-02&end_date=2026-03-08"
+MARKED: list[dict[str, str]] = [
+    {"Ada": "present", "Grace": "absent", "Mary": "late"},
+    {"Ada": "present", "Grace": "absent", "Mary": "present"},
+    {"Ada": "excused", "Grace": "absent", "Mary": "present"},
+    {},  # nobody took it
+    {"Ada": "absent", "Grace": "present", "Mary": "absent"},  # and was then cancelled
+]
+TAKEN = {"sessions": 3, "expected": 9, "present": 4, "late": 1, "absent": 3, "excused": 1, "leave": 0, "rate": 0.625}
+SCHEDULED = TAKEN | {"sessions": 4, "expected": 12, "absent": 6, "rate": round(5 / 11, 4)}
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def set_time(day: int, minutes: float = 0) -> None:
+        monkeypatch.setattr(clock, "now", lambda: MONDAY + timedelta(days=day, minutes=minutes))
+
+    set_time(-1)
+    return set_time
+
+
+@pytest.fixture(params=["counted", "not counted"])
+def room(cast: Cast, at: Any, request: pytest.FixtureRequest) -> Classroom:
+    """A week of a class of three, which is of a subject; one of them is of a department."""
+    room = Classroom.open(cast)
+    for name in ("Ada", "Grace", "Mary"):
+        room.join(name)
+    with cast.app.app_context():
+        own = {"organisation_id": room.teacher.organisation_id}
+        maths, science = make(Subject, name="Maths", **own), make(Department, name="Science", **own)
+        db.session.execute(update(Class).where(Class.id == uuid.UUID(room.id)).values(subject_id=maths.id))
+        ada = room.students["Ada"].id
+        db.session.execute(update(User).where(User.id == ada).values(department_id=science.id))
+        make(StudentProfile, user_id=ada, roll_number="CS-042", **own)
+        db.session.commit()
+    for day, marked in enumerate(MARKED):
+        at(day)
+        times = {"start_time": clock.now().isoformat(), "end_time": (clock.now() + timedelta(hours=1)).isoformat()}
+        session = room.teacher.post(
+            "/api/admin/sessions", {"session_name": f"Lesson {day}", "class_id": room.id} | times
+        ).json["id"]
+        marks = [{"student_id": str(room.students[name].id), "status": status} for name, status in marked.items()]
+        if marks:
+            assert room.teacher.post(f"/api/attendance/session/{session}/marks", {"marks": marks}).status_code == 200
+        at(day, 90)
+        end = "cancel" if day == 4 else "close"
+        ended = room.teacher.post(f"/api/attendance/session/{session}/{end}", {"reason": "over"})
+        assert ended.status_code == 200, ended.text
+    if request.param == "counted":
+        with cast.app.app_context():
+            count_due()
+    return room
+
+
+@pytest.fixture
+def admin(cast: Cast, room: Classroom) -> Person:
+    return cast.person(Role.ADMIN)
+
+
+def get(person: Person, path: str) -> Any:
+    answer = person.get(f"/api/{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def figure(told: Any) -> dict[str, Any]:
+    return {name: told[name] for name in TAKEN}
+
+
+def test_the_organisations_summary_counts_what_was_taken(admin: Person, room: Classroom) -> None:
+    told = get(admin, f"reports/organization/summary?{WEEK}")
+    assert figure(told["total"]) == TAKEN
+    assert [(one["name"], figure(one)) for one in told["by_class"]["items"]] == [("Astronomy", TAKEN)]
+    of_people = [(one["name"], one["expected"], one["present"]) for one in told["by_department"]]
+    assert of_people == [("Science", 3, 2), (None, 6, 2)]
+    assert [(one["name"], one["expected"]) for one in told["by_role"]] == [("student", 9)]
+    assert (told["people"]["student"], told["people"]["admin"]) == (3, 1)
+    assert room.teacher.get("/api/reports/organization/summary").status_code == 403
+
+
+def test_without_records_there_is_no_rate(admin: Person, at: Any) -> None:
+    told = get(admin, "reports/organization/summary?start_date=2025-01-01&end_date=2025-02-01")
+    assert (told["total"]["expected"], told["total"]["rate"], told["total"]["missed"]) == (0, None, None)
+    assert told["by_class"]["items"][0]["rate"] is None
+    assert get(admin, "reports/attendance/trends?end_date=2025-02-01")["points"] == []
+
+
+def test_what_was_scheduled_and_not_taken_counts_where_it_is_asked_for(room: Classroom) -> None:
+    for basis, expected in (("taken", TAKEN), ("scheduled", SCHEDULED)):
+        points = get(room.teacher, f"reports/attendance/trends?{WEEK}&interval=week&basis={basis}")["points"]
+        assert [(point["interval"], figure(point)) for point in points] == [("2026-03-02", expected)]
+
+
+def test_trends_have_a_point_for_each_interval(room: Classroom) -> None:
+    for interval, expected in (
+        ("day", [("2026-03-02", 0.6667), ("2026-03-03", 0.6667), ("2026-03-04", 0.5)]),
+        ("week", [("2026-03-02", 0.625)]),
+        ("month", [("2026-03-01", 0.625)]),
+        ("weekday", [("monday", 0.6667), ("tuesday", 0.6667), ("wednesday", 0.5)]),
+        ("hour", [("09:00", 0.625)]),
+    ):
+        points = get(room.teacher, f"reports/attendance/trends?{WEEK}&interval={interval}")["points"]
+        assert [(point["interval"], point["rate"]) for point in points] == expected
+
+
+def test_filters_combine(room: Classroom, admin: Person) -> None:
+    ada = room.students["Ada"].id
+    for filters, expected in (
+        ("department=science", 3),
+        (f"department=Science&class_id={room.id}", 3),
+        (f"student_id={ada}&department=Science", 3),
+        (f"student_id={room.students['Grace'].id}&department=Science", 0),
+        (f"teacher_id={room.teacher.id}", 9),
+        (f"teacher_id={admin.id}", 0),
+        (f"class_id={room.id}&student_id={ada}", 3),
+        ("year=7", 0),
+    ):
+        points = get(admin, f"reports/attendance/trends?{WEEK}&interval=week&{filters}")["points"]
+        assert sum(point["expected"] for point in points) == expected, filters
+
+
+def test_students_and_parents_see_their_own(cast: Cast, room: Classroom) -> None:
+    ada, grace, parent = room.students["Ada"], room.students["Grace"], cast.person(Role.PARENT)
+    with cast.app.app_context():
+        own = {"organisation_id": room.teacher.organisation_id, "student_id": ada.id}
+        make(Guardian, parent_id=parent.id, **own)
+    trends = f"reports/attendance/trends?{WEEK}&interval=week"
+    assert get(ada, trends)["points"][0]["expected"] == 3
+    assert get(parent, f"{trends}&student_id={ada.id}")["points"][0]["present"] == 2
+    for person in (ada, parent):
+        assert person.get(f"/api/{trends}&student_id={grace.id}").status_code == 404
+        assert person.get(f"/api/reports/user/{grace.id}/detailed").status_code == 404
+        assert person.get("/api/attendance/reports").status_code == 403
+    assert get(parent, f"reports/user/{ada.id}/detailed")["total"]["expected"] == 3
+    assert get(parent, trends)["points"] == []
+
+
+def test_a_persons_report_has_streaks_lateness_classes_and_months(room: Classroom) -> None:
+    told = get(room.teacher, f"reports/user/{room.students['Grace'].id}/detailed?{WEEK}")
+    assert told["streaks"] == {"absent": 3, "longest_absent": 3, "longest_there": 0}
+    assert (told["total"]["rate"], told["total"]["missed"]) == (0.0, 1.0)
+    assert [(one["name"], one["absent"]) for one in told["by_class"]] == [("Astronomy", 3)]
+    assert [(one["interval"], one["absent"]) for one in told["by_month"]] == [("2026-03-01", 3)]
+    told = get(room.students["Mary"], f"reports/user/{room.students['Mary'].id}/detailed?{WEEK}")
+    assert told["streaks"] == {"absent": 0, "longest_absent": 0, "longest_there": 3}
+    assert (told["lateness"]["late"], told["lateness"]["minutes_late"]) == (1, None)
+    assert told["records"]["total"] == 5, "all there are, also those that do not count"
+
+
+def test_who_checks_in_and_out_is_late_for_so_long_and_there_for_so_long(room: Classroom, at: Any) -> None:
+    at(7)
+    times = {"start_time": clock.now().isoformat(), "end_time": (clock.now() + timedelta(hours=1)).isoformat()}
+    made = room.teacher.post("/api/admin/sessions", {"session_name": "Late", "class_id": room.id} | times).json
+    at(7, 20)
+    ada = room.students["Ada"]
+    checked_in = ada.post("/api/attendance/check-in", {"session_id": made["id"], "lat": 38.7, "lon": -9.1}).json
+    at(7, 50)
+    assert ada.post("/api/attendance/check-out", {"record_id": checked_in["id"], "lat": 38.7, "lon": -9.1}).json
+    told = get(ada, f"reports/user/{ada.id}/detailed?start_date=2026-03-09")["lateness"]
+    assert told == {"late": 1, "minutes_late": 20.0, "left_early": 1, "minutes": 30.0}
+    told = get(room.teacher, "reports/attendance/verification?start_date=2026-03-09")
+    assert [(one["source"], one["verification"], one["records"]) for one in told["records"]] == [
+        ("check_in", "verified", 1)
+    ]
+
+
+def test_each_student_and_subject_has_a_row(room: Classroom) -> None:
+    told = get(room.teacher, f"attendance/reports?{WEEK}")
+    assert told["total"] == 3
+    rows = {row["student_name"].split()[0]: row for row in told["items"]}
+    names = ("roll_number", "subject", "total_classes", "present_count", "absent_count", "late_count")
+    assert [rows["Ada"][name] for name in names] == ["CS-042", "Maths", 3, 2, 0, 0]
+    assert [rows["Mary"][name] for name in names[1:]] == ["Maths", 3, 2, 0, 1]
+    assert [rows[name]["attendance_percentage"] for name in ("Ada", "Grace", "Mary")] == [100.0, 0.0, 100.0]
+    subject = rows["Ada"]["subject_id"]
+    assert len(get(room.teacher, f"attendance/reports?{WEEK}&department=SCIENCE&subject_id={subject}")["items"]) == 1
+    assert get(room.teacher, f"attendance/reports?{WEEK}&subject_id={room.id}")["items"] == []
+
+
+def test_a_session_names_everybody_who_is_expected(room: Classroom, at: Any) -> None:
+    at(7)
+    session = room.session()
+    room.mark(session, "Ada")
+    told = get(room.teacher, f"reports/session/{session}/detailed?per_page=2")
+    assert told["people"]["total"] == 3
+    people = (
+        told["people"]["items"]
+        + get(room.teacher, f"reports/session/{session}/detailed?per_page=2&page=2")["people"]["items"]
+    )
+    by_name = {one["student"]["first_name"]: one["record"] and one["record"]["status"] for one in people}
+    assert by_name == {"Ada": "present", "Grace": None, "Mary": None}
+    assert (told["rates"]["present"], told["rates"]["attendance"]) == (0.3333, 0.3333)
+    assert room.students["Ada"].get(f"/api/reports/session/{session}/detailed").status_code == 403
+
+
+def test_absence_is_chronic_from_a_tenth_on(room: Classroom) -> None:
+    def listed(query: str, days: str = WEEK) -> list[tuple[str, float]]:
+        items = get(room.teacher, f"reports/attendance/people?{days}&{query}")["items"]
+        return [(one["student"]["first_name"], one["missed"]) for one in items]
+
+    assert listed("") == [("Grace", 1.0), ("Ada", 0.3333), ("Mary", 0.0)]
+    assert listed("standing=chronic") == [("Grace", 1.0), ("Ada", 0.3333)]
+    assert listed("standing=chronic&missed=0.5") == [("Grace", 1.0)]
+    assert listed("standing=perfect") == []
+    assert listed("standing=perfect", "start_date=2026-03-03") == [("Mary", 0.0)]
+    assert listed("per_page=1&page=2") == [("Ada", 0.3333)]
+
+
+def test_who_was_absent_in_their_last_sessions_is_named(room: Classroom) -> None:
+    told = get(room.teacher, f"reports/attendance/absent-in-a-row?{WEEK}")
+    assert [(one["student"]["first_name"], one["absences"]) for one in told["items"]] == [("Grace", 3)]
+    assert get(room.teacher, f"reports/attendance/absent-in-a-row?{WEEK}&at_least=4")["items"] == []
+    told = get(room.teacher, f"reports/attendance/absent-in-a-row?{WEEK}&basis=scheduled&at_least=1")
+    absences = {one["student"]["first_name"]: one["absences"] for one in told["items"]}
+    assert absences == {"Grace": 4, "Ada": 1, "Mary": 1}
+
+
+def test_the_matrix_shows_who_was_what_in_which_session(room: Classroom, cast: Cast) -> None:
+    told = get(room.teacher, f"reports/class/{room.id}/matrix?{WEEK}")
+    assert [session["name"] for session in told["sessions"]] == ["Lesson 0", "Lesson 1", "Lesson 2", "Lesson 3"]
+    rows = {row["student"]["first_name"]: row["statuses"] for row in told["items"]}
+    assert rows["Ada"] == ["present", "present", "excused", "absent"]
+    assert rows["Mary"] == ["late", "present", "present", "absent"]
+    assert cast.teacher().get(f"/api/reports/class/{room.id}/matrix?{WEEK}").status_code == 403
+
+
+def test_two_periods_are_compared(room: Classroom) -> None:
+    days = "start_date=2026-03-02&end_date=2026-03-02&other_start_date=2026-03-04&other_end_date=2026-03-04"
+    told = get(room.teacher, f"reports/attendance/comparison?{days}")
+    assert (told["one"]["rate"], told["other"]["rate"], told["change"]) == (0.6667, 0.5, -0.1667)
+    empty = "start_date=2025-03-02&end_date=2025-03-02&other_start_date=2026-03-04"
+    assert get(room.teacher, f"reports/attendance/comparison?{empty}")["change"] is None
+
+
+def test_another_organisation_has_none_of_it(cast: Cast, room: Classroom) -> None:
+    elsewhere = cast.person(Role.ADMIN, cast.other_organisation())
+    assert get(elsewhere, "reports/organization/summary")["total"]["expected"] == 0
+    assert get(elsewhere, "attendance/reports")["items"] == []
+    assert get(elsewhere, "reports/attendance/people")["items"] == []
+    for path in (f"user/{room.students['Ada'].id}/detailed", f"class/{room.id}/matrix?{WEEK}"):
+        assert elsewhere.get(f"/api/reports/{path}").status_code == 404
+
+
+def test_a_report_costs_as_many_statements_for_more_people(cast: Cast, room: Classroom, at: Any) -> None:
+    admin = cast.person(Role.ADMIN)
+    paths = [f"reports/attendance/{name}?{WEEK}" for name in ("people", "trends", "absent-in-a-row", "verification")]
+    paths += [f"attendance/reports?{WEEK}", "reports/organization/summary", f"reports/class/{room.id}/matrix?{WEEK}"]
+
+    def costs() -> list[int]:
+        found = []
+        for path in paths:
+            with counted(cast.app) as said:
+                get(admin, path)
+            found.append(len(said))
+        return found
+
+    few = costs()
+    for name in ("Emmy", "Sofja", "Hypatia", "Ida"):
+        room.join(name)
+    at(2, 120)
+    room.mark(room.session(), "Ada", "Emmy", "Sofja", "Hypatia", "Ida")
+    assert costs() == few
