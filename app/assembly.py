@@ -20,7 +20,7 @@ from app.services.schedules import SCHEDULES
 from app.services.sign_in import group_of_look_ups
 from config import Settings
 
-EXPOSED = ["Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
+EXPOSED = ["ETag", "Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
 """What another site's page may read of an answer."""
 
 

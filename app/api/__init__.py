@@ -15,6 +15,7 @@ from app.api.auth import auth
 from app.api.calendar_feeds import calendar_feeds
 from app.api.check_in import check_in
 from app.api.classes import classes
+from app.api.dashboards import dashboards
 from app.api.days import days
 from app.api.face_data import face_data
 from app.api.gates import gates
@@ -70,6 +71,7 @@ def register(app: APIFlask) -> None:
         leave,
         gates,
         days,
+        dashboards,
         audit,
         imports,
         jobs,

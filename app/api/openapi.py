@@ -40,6 +40,13 @@ IDEMPOTENCY_KEY = {
     "MB and those with a status of 401, 429 or 5xx are not, and the next call is done anew.",
     "schema": {"type": "string", "pattern": f"^{KEY}$", "examples": ["5f0c9a4e-check-in"]},
 }
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an answer that one has",
+    "schema": {"type": "string"},
+}
+UNCHANGED = {"description": "What one has (If-None-Match) is what there is; without a body"}
 REPEATABLE = (errors.IdempotencyKeyInvalid, errors.IdempotencyKeyReused, errors.CallInProgress)
 ACCEPTED = {
     "description": "With Prefer: respond-async",
@@ -110,6 +117,9 @@ def _document_headers(operation: Operation, view: Any) -> Iterable[type[Refusal]
     if hasattr(view, "as_job"):
         operation["parameters"] = [*operation["parameters"], PREFER]
         operation["responses"]["202"] = ACCEPTED
+    if hasattr(view, "is_conditional"):
+        operation["parameters"] = [*operation["parameters"], IF_NONE_MATCH]
+        operation["responses"]["304"] = UNCHANGED
     if not hasattr(view, "repeatable"):
         return ()
     operation["parameters"] = [*operation["parameters"], IDEMPOTENCY_KEY]

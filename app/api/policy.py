@@ -31,10 +31,13 @@ ANYONE = frozenset(Role)
 STAFF = frozenset({Role.TEACHER, Role.ADMIN, Role.SUPER_ADMIN})
 ADMIN = frozenset({Role.ADMIN, Role.SUPER_ADMIN})
 SUPER_ADMIN = frozenset({Role.SUPER_ADMIN})
+TEACHER = frozenset({Role.TEACHER})
 STUDENT = frozenset({Role.STUDENT})
 PARENT = frozenset({Role.PARENT})
 RECORDED = ANYONE - PARENT
 """Who can have a record."""
+COUNTED = frozenset({Role.STUDENT, Role.EMPLOYEE})
+"""Who is expected in sessions."""
 GATE = frozenset({Device.GATE})
 """A device at a gate, with its own key; no person."""
 

@@ -134,7 +134,9 @@ class RecordMark(Tenant, Base):
     __tablename__ = "record_marks"
     audited = False
     erased_with = ("student_id",)
-    __table_args__ = table_args(Index(None, "organisation_id", "record_id"))
+    __table_args__ = table_args(
+        Index(None, "organisation_id", "record_id"), Index(None, "organisation_id", "created_at")
+    )
 
     record_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
     student_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

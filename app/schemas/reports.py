@@ -14,7 +14,7 @@ from app.schemas.classes import StudentOut
 from app.schemas.sessions import HistoryOut, RecordOut, SessionOut
 from app.services import figures
 from app.services.figures import Basis, Filters
-from app.services.reports import Interval, Standing
+from app.services.reports import Span, Standing
 from app.services.sessions import Days
 
 
@@ -73,7 +73,7 @@ class SummaryIn(PageIn):
 
 
 class TrendsIn(FiltersIn):
-    interval: Interval = Field(Interval.DAY, description="weekday and hour: of all days together")
+    interval: Span = Field(Span.DAY, description="weekday and hour: of all days together")
 
 
 class ComparisonIn(FiltersIn):
@@ -192,7 +192,7 @@ class PointOut(FigureOut):
 
 
 class TrendsOut(Out):
-    interval: Interval
+    interval: Span
     points: list[PointOut]
 
 

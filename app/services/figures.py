@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -48,16 +49,31 @@ class By(StrEnum):
     """Of the session; None: without times."""
 
 
+class Interval(StrEnum):
+    """What days are taken together in."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+    def first_of(self, day: date) -> date:
+        """The first day of the one that a day is in; a week begins on Monday."""
+        if self == Interval.WEEK:
+            return day - timedelta(days=day.weekday())
+        return day.replace(day=1) if self == Interval.MONTH else day
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which records count; those that fit all that is given. department, year, section: of the person, as they are
-    now, compared without regard to case. teacher_id: of those classes and subjects that they teach now."""
+    now, compared without regard to case. teacher_id: of those classes and subjects that they teach now.
+    student_ids: of any of these people."""
 
     days: Days = field(default_factory=Days)
     class_id: uuid.UUID | None = None
     subject_id: uuid.UUID | None = None
     student_id: uuid.UUID | None = None
-    student_ids: Sequence[uuid.UUID] | None = None
+    student_ids: Collection[uuid.UUID] | None = None
     teacher_id: uuid.UUID | None = None
     department: str | None = None
     year: str | None = None
@@ -83,6 +99,14 @@ class Figure:
         counts = self.counts
         return 1 - (counts.present + counts.late) / counts.expected if counts.expected else None
 
+    @property
+    def percentage(self) -> float | None:
+        """The rate, from 0 to 100."""
+        return None if self.rate is None else 100 * self.rate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.counts, name)
+
     def __add__(self, other: Figure) -> Figure:
         return Figure(self.counts + other.counts, self.sessions + other.sessions)
 
@@ -107,7 +131,21 @@ def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
 
 def total(caller: Caller, filters: Filters) -> Figure:
     """One figure of all that fits."""
-    return figures(caller, filters).get((), _figure(caller, [0] * len(COUNTED)))
+    return figures(caller, filters).get((), nothing(caller))
+
+
+def trend(caller: Caller, filters: Filters, interval: Interval) -> dict[date, Figure]:
+    """A figure for each day, week or month that has records, by its first day, in order; statements as `figures`."""
+    found: dict[date, Figure] = {}
+    for (day,), figure in sorted(figures(caller, filters, By.DAY).items()):
+        first = interval.first_of(day)
+        found[first] = found[first] + figure if first in found else figure
+    return found
+
+
+def nothing(caller: Caller) -> Figure:
+    """The figure of no records."""
+    return _figure(caller, [0] * len(COUNTED))
 
 
 def _figure(caller: Caller, values: Sequence[int]) -> Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from app.models import Status
@@ -25,10 +25,10 @@ class Counts:
     def of(cls, expected: int, by_status: Mapping[Status, int], late_weight: float) -> Self:
         return cls(expected, late_weight, **{status.value: by_status.get(status, 0) for status in Status})
 
-    def __add__(self, other: Self) -> Self:
-        """Of both together; they weigh lateness alike."""
-        names = ("expected", *(status.value for status in Status))
-        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in names})
+    def __add__(self, other: Counts) -> Counts:
+        """Of both together, of one organisation."""
+        added = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        return replace(self, **added | {"late_weight": self.late_weight})
 
     @property
     def unmarked(self) -> int:

@@ -210,7 +210,11 @@ def report(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionRepo
 
 
 def visible_person(caller: Caller, user_id: uuid.UUID) -> User:
-    """Staff see everybody, parents their children, everybody themselves. Raises NotFound."""
+    """A person whose attendance the caller may see: staff everybody's, parents their children's, and one's own.
+
+    Raises:
+        NotFound: there is no such person, or they are not the caller's to see.
+    """
     user = caller.get(User, user_id)
     theirs = user_id == caller.user_id or caller.is_staff
     if not theirs and db.session.scalar(visible_students(caller, User.id).where(User.id == user_id)) is None:
@@ -219,11 +223,7 @@ def visible_person(caller: Caller, user_id: uuid.UUID) -> User:
 
 
 def history(caller: Caller, user_id: uuid.UUID, days: Days, paging: Paging) -> Page[RecordView]:
-    """A person's records: for staff, for themselves, and for their parents.
-
-    Raises:
-        NotFound: there is no such person, or they are not the caller's to see.
-    """
+    """A person's records. Raises as `visible_person`."""
     user = visible_person(caller, user_id)
     query = (
         caller.rows(Record, Record, Session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -33,7 +33,7 @@ from app.models import (
 from app.services.caller import Caller
 from app.services.classes import taught_class
 from app.services.errors import TooManySessions
-from app.services.figures import By, Figure, Filters, figures, people, records, total
+from app.services.figures import By, Figure, Filters, Interval, figures, nothing, people, records, total, trend
 from app.services.paging import Page, Paging, paginate
 from app.services.records import RecordView, history, visible_person
 from app.services.sessions import Days, SessionView, expected_people, managed_session, views
@@ -46,7 +46,9 @@ BACK = timedelta(days=180)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class Interval(StrEnum):
+class Span(StrEnum):
+    """What there is a point for: spans of days as `Interval`, or the same weekday or hour of all days."""
+
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
@@ -243,8 +245,8 @@ def summary(caller: Caller, days: Days, paging: Paging) -> OrganisationSummary:
     filters = Filters(days=days)
     page = paginate(caller.rows(Class), paging, {"id": Class.id, "name": Class.name})
     by_class = {key: figure for (key,), figure in figures(caller, filters, By.CLASS).items()}
-    nothing = figures_of_nothing(caller)
-    classes = page.of([Named(row.id, row.name, by_class.get(row.id, nothing)) for row in page.items])
+    none = nothing(caller)
+    classes = page.of([Named(row.id, row.name, by_class.get(row.id, none)) for row in page.items])
     names: dict[uuid.UUID, str] = dict(
         db.session.execute(caller.rows(Department, Department.id, Department.name)).all()
     )
@@ -257,10 +259,6 @@ def summary(caller: Caller, days: Days, paging: Paging) -> OrganisationSummary:
     return OrganisationSummary(
         days, there, total(caller, filters), classes, sorted(departments, key=_name), sorted(roles, key=_name)
     )
-
-
-def figures_of_nothing(caller: Caller) -> Figure:
-    return total(caller, Filters(student_ids=()))
 
 
 def _name(named: Named) -> tuple[bool, str]:
@@ -284,7 +282,7 @@ def person_details(caller: Caller, user_id: uuid.UUID, days: Days, paging: Pagin
         streaks([row.status for row in rows]),
         lateness(rows),
         sorted(classes, key=_name),
-        _points(caller, filters, Interval.MONTH),
+        _points(caller, filters, Span.MONTH),
         history(caller, user_id, days, paging),
     )
 
@@ -316,38 +314,35 @@ def _minutes(begun: datetime, ended: datetime) -> float:
     return (ended - begun).total_seconds() / 60
 
 
-def trends(caller: Caller, filters: Filters, interval: Interval) -> Sequence[Point]:
-    """A point for each interval in which there are records, in order. Who is not staff sees one person: by default
+def trends(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
+    """A point for each span in which there are records, in order. Who is not staff sees one person: by default
     themselves. Raises NotFound."""
     if not caller.is_staff:
         filters = replace(filters, student_id=filters.student_id or caller.user_id)
     if filters.student_id is not None:
         visible_person(caller, filters.student_id)
     first = filters.days.first or (filters.days.last or caller.today) - BACK
-    return _points(caller, replace(filters, days=Days(first, filters.days.last)), interval)
+    return _points(caller, replace(filters, days=Days(first, filters.days.last)), span)
 
 
-def _points(caller: Caller, filters: Filters, interval: Interval) -> Sequence[Point]:
-    by = By.START if interval == Interval.HOUR else By.DAY
-    sums: dict[Any, Figure] = {}
-    for (at,), figure in figures(caller, filters, by).items():
-        if at is not None:
-            key = _KEYS[interval](at if by == By.DAY else at.astimezone(ZoneInfo(caller.time_zone)))
-            sums[key] = sums[key] + figure if key in sums else figure
-    label: Callable[[Any], str] = {
-        Interval.WEEKDAY: lambda key: WEEKDAYS[key],
-        Interval.HOUR: lambda key: f"{key:02}:00",
-    }.get(interval, str)
-    return [Point(label(key), sums[key]) for key in sorted(sums)]
+def _points(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
+    if span == Span.WEEKDAY:
+        by_day = figures(caller, filters, By.DAY)
+        weekdays = _together((day.weekday(), figure) for (day,), figure in by_day.items())
+        return [Point(WEEKDAYS[number], figure) for number, figure in weekdays]
+    if span == Span.HOUR:
+        zone = ZoneInfo(caller.time_zone)
+        by_start = figures(caller, filters, By.START)
+        hours = _together((start.astimezone(zone).hour, figure) for (start,), figure in by_start.items() if start)
+        return [Point(f"{hour:02}:00", figure) for hour, figure in hours]
+    return [Point(str(first), figure) for first, figure in trend(caller, filters, Interval(span)).items()]
 
 
-_KEYS: dict[Interval, Callable[[Any], Any]] = {
-    Interval.DAY: lambda day: day,
-    Interval.WEEK: lambda day: day - timedelta(days=day.weekday()),
-    Interval.MONTH: lambda day: day.replace(day=1),
-    Interval.WEEKDAY: lambda day: day.weekday(),
-    Interval.HOUR: lambda start: start.hour,
-}
+def _together(some: Iterable[tuple[int, Figure]]) -> list[tuple[int, Figure]]:
+    sums: dict[int, Figure] = {}
+    for key, figure in some:
+        sums[key] = sums[key] + figure if key in sums else figure
+    return sorted(sums.items())
 
 
 def compare(caller: Caller, filters: Filters, other: Days) -> Comparison:

@@ -6,8 +6,9 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import Select, and_, func
 from sqlalchemy.orm import lazyload
 
 from app import clock
@@ -36,15 +37,12 @@ def pending(
 ) -> Page[Review]:
     """What waits for a review in the sessions that the caller manages: an administrator's are all."""
     query = (
-        caller.rows(Record, Record, User, Session, Class.name)
+        _waiting(caller, Record, User, Session, Class.name)
         .join(User, User.id == Record.student_id)
-        .join(Session, Session.id == Record.session_id)
         .outerjoin(Class, Class.id == Session.class_id)
-        .where(Record.verification == Verification.PENDING, days.condition(Session.session_date))
+        .where(days.condition(Session.session_date))
         .options(lazyload(User.department_row))
     )
-    if not caller.administers:
-        query = query.where(theirs(caller, Session))
     if session_id is not None:
         query = query.where(Record.session_id == session_id)
     if class_id is not None:
@@ -58,6 +56,17 @@ def pending(
             for record, student, session, class_name in page.items
         ]
     )
+
+
+def how_many_wait(caller: Caller) -> int:
+    """How many check-ins wait for a review in the sessions that the caller manages."""
+    return db.session.scalar(_waiting(caller, func.count())) or 0
+
+
+def _waiting(caller: Caller, *columns: Any) -> Select[Any]:
+    query = caller.rows(Record, *columns).join(Session, Session.id == Record.session_id)
+    query = query.where(Record.verification == Verification.PENDING)
+    return query if caller.administers else query.where(theirs(caller, Session))
 
 
 def _attempts(caller: Caller, record_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Attempt]]:

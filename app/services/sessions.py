@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, union
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, union
 from sqlalchemy.orm import aliased
 
 from app import clock
@@ -284,8 +284,20 @@ def read_session(caller: Caller, session_id: uuid.UUID) -> SessionView:
 
 def list_sessions(caller: Caller, status: SessionStatus | None, days: Days, paging: Paging) -> Page[SessionView]:
     """The sessions that the caller manages: an administrator's are all of the organisation."""
-    now = clock.now()
-    query = caller.rows(Session).where(days.condition(Session.session_date))
+    query = _managed(caller, status).where(days.condition(Session.session_date))
+    columns = {"id": Session.id, "session_date": Session.session_date, "name": Session.name,
+               "starts_at": Session.starts_at}  # fmt: skip
+    page = paginate(query, paging, columns)
+    return page.of(views(caller, page.items))
+
+
+def how_many_sessions(caller: Caller, status: SessionStatus | None = None) -> int:
+    """How many of these the caller manages."""
+    return db.session.scalar(_managed(caller, status, func.count())) or 0
+
+
+def _managed(caller: Caller, status: SessionStatus | None, *columns: Any) -> Select[Any]:
+    now, query = clock.now(), caller.rows(Session, *columns)
     if not caller.administers:
         query = query.where(theirs(caller, Session))
     if status:
@@ -300,10 +312,7 @@ def list_sessions(caller: Caller, status: SessionStatus | None, days: Days, pagi
     elif status == SessionStatus.ACTIVE:
         running = and_(Session.starts_at <= now, Session.ends_at >= now)
         query = query.where(or_(running, _untimed(Session.session_date == caller.today)))
-    columns = {"id": Session.id, "session_date": Session.session_date, "name": Session.name,
-               "starts_at": Session.starts_at}  # fmt: skip
-    page = paginate(query, paging, columns)
-    return page.of(views(caller, page.items))
+    return query
 
 
 def _untimed(condition: Any) -> Any:

@@ -1,0 +1,318 @@
+"""Dashboards: what each role wants to see first, in one call and a fixed number of statements."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy.orm import aliased, lazyload
+
+from app.extensions import db
+from app.models import Attempt, Class, ClassTeacher, Record, RecordMark, Role, Session, Source, Status, User, UserStatus
+from app.services.caller import Caller
+from app.services.figures import By, Figure, Filters, Interval, figures, nothing, records, total, trend
+from app.services.paging import Page, Paging
+from app.services.rates import Counts
+from app.services.records import THERE
+from app.services.registers import Register, not_taken
+from app.services.reviews import how_many_wait
+from app.services.sessions import (
+    Days,
+    SessionStatus,
+    SessionView,
+    how_many_sessions,
+    list_sessions,
+    may_attend,
+)
+from app.services.students import visible_students
+
+MONTHS = 6
+"""This one and those before it, which an average is of."""
+BACK = timedelta(days=29)
+"""Of the last 30 days, to this one."""
+LATEST = 10
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    month: str
+    """As in 2026-03."""
+    figure: Figure
+
+    @property
+    def percentage(self) -> float | None:
+        return self.figure.percentage
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """kind: marked, checked_in or checked_out. status: what the mark says. by: who marked."""
+
+    id: uuid.UUID
+    kind: str
+    at: datetime
+    student_id: uuid.UUID
+    student_name: str
+    session_id: uuid.UUID
+    session_name: str
+    status: Status | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Attendance as percentages; None where nobody was expected."""
+
+    total_students: int
+    total_teachers: int
+    today_attendance: float | None
+    average_attendance: float | None
+    monthly_trend: Sequence[Month]
+    recent_activities: Sequence[Activity]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionNumbers:
+    active: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminStats:
+    users_by_role: Mapping[Role, int]
+    sessions: SessionNumbers
+    today: Figure
+    start_date: date
+    end_date: date
+    period: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigure:
+    id: uuid.UUID
+    name: str
+    attendance: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherDashboard:
+    """classes: those that they teach. reviews: how many check-ins wait for one."""
+
+    classes: Sequence[ClassFigure]
+    today: Sequence[SessionView]
+    registers_not_taken: Page[Register]
+    reviews: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """A session with what it says of one person: attendance is None while there is no record."""
+
+    view: SessionView
+    class_name: str | None
+    attendance: Status | None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.view, name)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDashboard:
+    """since: the first day that counts. consecutive_absences: as `absences_in_a_row`."""
+
+    student: User
+    since: date
+    attendance: Figure
+    classes: Sequence[ClassFigure]
+    today: Sequence[OwnSession]
+    consecutive_absences: int
+
+
+def stats(caller: Caller) -> Stats:
+    """The organisation today and in the last months, and what was marked or checked in last."""
+    by_role = _users_by_role(caller)
+    months = _last_months(caller.today)
+    days = Days(months[0], caller.today)
+    by_month = trend(caller, Filters(days), Interval.MONTH)
+    return Stats(
+        total_students=by_role[Role.STUDENT],
+        total_teachers=by_role[Role.TEACHER],
+        today_attendance=total(caller, Filters(Days(caller.today, caller.today))).percentage,
+        average_attendance=total(caller, Filters(days)).percentage,
+        monthly_trend=[Month(f"{first:%Y-%m}", by_month.get(first, nothing(caller))) for first in months],
+        recent_activities=_activities(caller),
+    )
+
+
+def admin_stats(caller: Caller, days: Days) -> AdminStats:
+    """The organisation's people, sessions and attendance: today, and by default of 30 days, to today."""
+    last = days.last or caller.today
+    first = days.first or date.fromordinal(max(1, last.toordinal() - BACK.days))
+    today = Days(caller.today, caller.today)
+    return AdminStats(
+        users_by_role=_users_by_role(caller),
+        sessions=SessionNumbers(how_many_sessions(caller, SessionStatus.ACTIVE), how_many_sessions(caller)),
+        today=total(caller, Filters(today)),
+        start_date=first,
+        end_date=last,
+        period=total(caller, Filters(Days(first, last))),
+    )
+
+
+def of_teacher(caller: Caller) -> TeacherDashboard:
+    """The caller's classes with their figures of the last 30 days, at most a hundred of them by name; today's
+    sessions; the latest registers that nobody took."""
+    days = Days(caller.today - BACK, caller.today)
+    found = figures(caller, Filters(days, teacher_id=caller.user_id), By.CLASS)
+    taught = (
+        caller.rows(Class, Class.id, Class.name)
+        .join(ClassTeacher, and_(ClassTeacher.class_id == Class.id, caller.owns(ClassTeacher)))
+        .where(ClassTeacher.teacher_id == caller.user_id, Class.is_active)
+        .order_by(Class.name, Class.id)
+        .limit(MOST)
+    )
+    today = list_sessions(caller, None, Days(caller.today, caller.today), Paging(1, MOST, ["starts_at"]))
+    return TeacherDashboard(
+        classes=[
+            ClassFigure(id_, name, found.get((id_,), nothing(caller))) for id_, name in db.session.execute(taught)
+        ],
+        today=today.items,
+        registers_not_taken=not_taken(caller, None, Days(), Paging(1, LATEST, ["-session_date"])),
+        reviews=how_many_wait(caller),
+    )
+
+
+def of_person(caller: Caller) -> PersonDashboard:
+    """The caller's own."""
+    return _of_people(caller, [caller.get(User, caller.user_id)])[0]
+
+
+def of_children(caller: Caller) -> Sequence[PersonDashboard]:
+    """A parent's active children, at most a hundred of them by name."""
+    children = visible_students(caller).where(User.status == UserStatus.ACTIVE)
+    by_name = children.order_by(User.first_name, User.last_name, User.id).options(lazyload(User.department_row))
+    return _of_people(caller, db.session.scalars(by_name.limit(MOST)).all())
+
+
+def _users_by_role(caller: Caller) -> dict[Role, int]:
+    """Of those who are active; every role is named."""
+    counts = caller.rows(User, User.role, func.count()).where(User.status == UserStatus.ACTIVE).group_by(User.role)
+    return dict.fromkeys(Role, 0) | dict(db.session.execute(counts).all())
+
+
+def _last_months(today: date) -> list[date]:
+    """Their first days, the earliest first."""
+    this = today.year * 12 + today.month - 1
+    return [date(month // 12, month % 12 + 1, 1) for month in range(this - MONTHS + 1, this + 1)]
+
+
+def _activities(caller: Caller) -> list[Activity]:
+    """What somebody did last, the latest first: marks that were given by hand, and accepted check-ins and check-outs.
+
+    The latest are picked before they are joined, so that an index by time finds them however many there are.
+    """
+    marks = caller.rows(RecordMark).where(RecordMark.source == Source.MANUAL)
+    mark = aliased(RecordMark, marks.order_by(RecordMark.created_at.desc()).limit(LATEST).subquery())
+    attempts = caller.rows(Attempt).where(Attempt.refused.is_(None))
+    attempt = aliased(Attempt, attempts.order_by(Attempt.created_at.desc()).limit(LATEST).subquery())
+    marker = aliased(User)
+    name, marker_name = (func.trim(person.first_name + " " + person.last_name) for person in (User, marker))
+    marked = (
+        caller.rows(Record, mark, name, Session, marker_name)
+        .join(mark, mark.record_id == Record.id)
+        .join(User, User.id == mark.student_id)
+        .join(marker, marker.id == mark.marked_by_id)
+        .join(Session, Session.id == Record.session_id)
+    )
+    checked = (
+        caller.rows(Session, attempt, name, Session)
+        .join(attempt, attempt.session_id == Session.id)
+        .join(User, User.id == attempt.user_id)
+    )
+    found = [
+        Activity(row.id, "marked", row.created_at, row.student_id, who, session.id, session.name, row.status, by)
+        for row, who, session, by in db.session.execute(marked)
+    ]
+    found += [
+        Activity(row.id, _kind(row), row.created_at, row.user_id, who, session.id, session.name)
+        for row, who, session in db.session.execute(checked)
+    ]
+    return sorted(found, key=lambda activity: (activity.at, activity.id), reverse=True)[:LATEST]
+
+
+def _kind(attempt: Attempt) -> str:
+    return "checked_out" if attempt.kind == "out" else "checked_in"
+
+
+def _of_people(caller: Caller, people: Sequence[User]) -> list[PersonDashboard]:
+    """In as many statements for many as for one."""
+    ids = frozenset(person.id for person in people)
+    since = _last_months(caller.today)[0]
+    filters = Filters(Days(since, caller.today), student_ids=ids)
+    totals = figures(caller, filters, By.PERSON)
+    by_class = _by_class(caller, filters)
+    today = _sessions_today(caller, ids)
+    absences = absences_in_a_row(caller, filters)
+    return [
+        PersonDashboard(
+            student=person,
+            since=since,
+            attendance=totals.get((person.id,), nothing(caller)),
+            classes=by_class[person.id],
+            today=today[person.id],
+            consecutive_absences=absences.get(person.id, 0),
+        )
+        for person in people
+    ]
+
+
+def _by_class(caller: Caller, filters: Filters) -> dict[uuid.UUID, list[ClassFigure]]:
+    """Of each person, the classes of whose sessions they have records, by name."""
+    found = figures(caller, filters, By.PERSON, By.CLASS)
+    names = caller.rows(Class, Class.id, Class.name).where(Class.id.in_({class_id for _, class_id in found}))
+    of_people = defaultdict[uuid.UUID, list[ClassFigure]](list)
+    for class_id, name in db.session.execute(names.order_by(Class.name, Class.id)):
+        for (person_id, of_class), figure in found.items():
+            if of_class == class_id:
+                of_people[person_id].append(ClassFigure(class_id, name, figure))
+    return of_people
+
+
+def _sessions_today(caller: Caller, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[OwnSession]]:
+    """Of each person, those that they may attend or have a record of, by their start; cancelled ones too."""
+    person = aliased(User)
+    query = (
+        caller.rows(Session, Session, person.id, Class.name, Record.status)
+        .join(person, and_(caller.owns(person), person.id.in_(ids)))
+        .outerjoin(Class, Class.id == Session.class_id)
+        .outerjoin(Record, and_(caller.owns(Record), Record.session_id == Session.id, Record.student_id == person.id))
+        .where(Session.session_date == caller.today, or_(may_attend(caller, person.id), Record.id.is_not(None)))
+        .order_by(Session.starts_at, Session.id)
+    )
+    found = defaultdict[uuid.UUID, list[OwnSession]](list)
+    for row, person_id, class_name, status in db.session.execute(query):
+        view = SessionView(row, Counts(0), caller.time_zone)
+        found[person_id].append(OwnSession(view, class_name, status))
+    return found
+
+
+def absences_in_a_row(caller: Caller, filters: Filters) -> dict[uuid.UUID, int]:
+    """How many of the sessions in which each person was expected they have missed since they were last there. Those
+    of which they were excused, or in which they were on leave, neither count nor end the row."""
+    latest_first = (
+        Session.session_date.desc(),
+        Session.starts_at.is_(None),
+        Session.starts_at.desc(),
+        Session.id.desc(),
+    )
+    was_there = case((Record.status.in_(THERE), 1), else_=0)
+    times_there = func.sum(was_there).over(partition_by=Record.student_id, order_by=latest_first)
+    seen = records(caller, filters, Record.student_id, Record.status, times_there.label("times_there")).subquery()
+    since = select(seen.c.student_id, func.count()).where(seen.c.times_there == 0, seen.c.status == Status.ABSENT)
+    return dict(db.session.execute(since.group_by(seen.c.student_id)).all())
