@@ -31,7 +31,7 @@ UNTIMED = timedelta(hours=36)
 """So long after midnight UTC its day is over everywhere for a session without an end."""
 BY_ITSELF = (Source.CLOSE, Source.LEAVE)
 """Records that come without anybody taking the register."""
-KEY = ("organisation_id", "of_id", "day", "is_taken")
+KEY = ("organisation_id", "of_id", "is_month", "day", "is_taken")
 FIGURES = ("sessions", *(status.value for status in Status))
 MATTERS = {
     Record: {"session_id", "student_id", "status", "source"},
@@ -39,7 +39,7 @@ MATTERS = {
 }
 """What counts depend on."""
 
-Key = tuple[uuid.UUID, uuid.UUID, date, bool]
+Key = tuple[uuid.UUID, uuid.UUID, bool, date, bool]
 
 
 def count_due() -> None:
@@ -141,11 +141,12 @@ def _add(database: Database, ids: Sequence[uuid.UUID], sign: int) -> None:
         statuses = Counter(record.status.value for record in those)
         for of_id in (session.organisation_id, session.class_id):
             if of_id is not None and those:
-                key = (session.organisation_id, of_id, session.session_date, is_taken)
+                key = (session.organisation_id, of_id, False, session.session_date, is_taken)
                 counts[key].update(statuses, sessions=1)
         for record in those:
-            key = (session.organisation_id, record.student_id, session.session_date, is_taken)
-            counts[key].update({record.status.value: 1}, sessions=1)
+            for is_month, day in ((False, session.session_date), (True, session.session_date.replace(day=1))):
+                key = (session.organisation_id, record.student_id, is_month, day, is_taken)
+                counts[key].update({record.status.value: 1}, sessions=1)
     rows = [
         {"id": uuid7(), "created_at": clock.now()}
         | dict(zip(KEY, key, strict=True))

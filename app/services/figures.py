@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, distinct, false, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app import clock
@@ -26,6 +26,7 @@ from app.services.caller import Caller
 from app.services.counting import BY_ITSELF
 from app.services.rates import Counts
 from app.services.sessions import Days
+from app.services.transaction import some_at_once
 
 
 class Basis(StrEnum):
@@ -117,10 +118,10 @@ COUNTED = ("sessions", *(status.value for status in Status))
 
 
 def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
-    """A figure for each day, class, ... that has records: by the values of what it is by, in order. One statement, or
-    two where days that are counted (`services.counting`) can be summed."""
+    """A figure for each day, class, ... that has records: by the values of what it is by. One statement; where
+    days that are counted (`services.counting`) can be summed, that, and two for what is not among them."""
     summed = _summed(caller, filters, by)
-    queries = [_recorded(caller, filters, by, summed is not None)] + ([summed] if summed is not None else [])
+    queries = [_recorded(caller, filters, by)] if summed is None else [summed, *_rest(caller, filters, by)]
     sums = defaultdict[Key, list[int]](lambda: [0] * len(COUNTED))
     for query in queries:
         for row in db.session.execute(query):
@@ -177,11 +178,44 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
     query = caller.rows(DayCount, *grouped, *sums)
     if of_people:  # beside people's there are the organisation's and its classes'
         query = query.join(User, and_(User.id == DayCount.of_id, caller.owns(User)))
-    return query.where(whose, is_wanted, filters.days.condition(DayCount.day)).group_by(*grouped)
+    when = _days_or_months(filters.days) if of_people and By.DAY not in by else _days(filters.days)
+    return query.where(whose, is_wanted, when).group_by(*grouped)
 
 
-def _recorded(caller: Caller, filters: Filters, by: Sequence[By], is_rest: bool) -> Select[Any]:
-    """What records themselves come to. is_rest: only those that are not in the days' counts."""
+def _days(days: Days) -> ColumnElement[bool]:
+    return and_(DayCount.is_month.is_(False), days.condition(DayCount.day))
+
+
+def _days_or_months(days: Days) -> ColumnElement[bool]:
+    """The months that are within these days as a whole, and the days before and after them."""
+    first, end = days.first, days.last and days.last + timedelta(days=1)
+    begin = first and (first if first.day == 1 else _next_month(first))
+    end = end and end.replace(day=1)
+    if begin and end and begin >= end:
+        return _days(days)
+    months = and_(true() if begin is None else DayCount.day >= begin, true() if end is None else DayCount.day < end)
+    beside = or_(
+        and_(DayCount.day >= first, DayCount.day < begin) if first and begin else false(),
+        and_(DayCount.day >= end, DayCount.day <= days.last) if end and days.last else false(),
+    )
+    return or_(and_(DayCount.is_month, months), and_(DayCount.is_month.is_(False), beside))
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _rest(caller: Caller, filters: Filters, by: Sequence[By]) -> Iterator[Select[Any]]:
+    """Queries of what the records of sessions come to that are not among the counts. Which these are is asked first:
+    they are few, and a database that does not know so would look at every record."""
+    query = caller.rows(Session, Session.id).where(Session.counted_at.is_(None), held(caller))
+    ids = db.session.scalars(query.where(filters.days.condition(Session.session_date)))
+    for some in some_at_once(ids):
+        yield _recorded(caller, filters, by).where(Record.session_id.in_(some))
+
+
+def _recorded(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any]:
+    """What records themselves come to."""
     columns: dict[By, Any] = {
         By.DAY: Session.session_date,
         By.CLASS: Session.class_id,
@@ -200,7 +234,7 @@ def _recorded(caller: Caller, filters: Filters, by: Sequence[By], is_rest: bool)
         query = query.where(Session.class_id.is_not(None))
     if By.SUBJECT in by:
         query = query.where(subject_of_session().is_not(None))
-    return query.where(Session.counted_at.is_(None) if is_rest else true()).group_by(*grouped)
+    return query.group_by(*grouped)
 
 
 def records(caller: Caller, filters: Filters, *columns: Any) -> Select[Any]:

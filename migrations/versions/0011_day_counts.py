@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("of_id", sa.Uuid(), nullable=False),
+        sa.Column("is_month", sa.Boolean(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("is_taken", sa.Boolean(), nullable=False),
         *(
@@ -32,7 +33,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_day_counts"),
         sa.UniqueConstraint(
-            "organisation_id", "of_id", "day", "is_taken", name="uq_day_counts_organisation_id_of_id_day_is_taken"
+            "organisation_id",
+            "of_id",
+            "is_month",
+            "day",
+            "is_taken",
+            name="uq_day_counts_organisation_id_of_id_is_month_day_is_taken",
         ),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",

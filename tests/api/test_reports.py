@@ -275,6 +275,8 @@ def test_a_report_costs_as_many_statements_for_more_people(cast: Cast, room: Cla
             found.append(len(said))
         return found
 
+    at(2, 110)
+    room.mark(room.session(), "Ada")
     few = costs()
     for name in ("Emmy", "Sofja", "Hypatia", "Ida"):
         room.join(name)
