@@ -20,7 +20,15 @@ from app.services.schedules import SCHEDULES
 from app.services.sign_in import group_of_look_ups
 from config import Settings
 
-EXPOSED = ["ETag", "Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
+EXPOSED = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Preference-Applied",
+    "Retry-After",
+    "X-Alt-Text",
+    "X-Request-ID",
+]
 """What another site's page may read of an answer."""
 
 

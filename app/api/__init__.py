@@ -13,6 +13,7 @@ from app.api.attendance import attendance
 from app.api.audit import audit
 from app.api.auth import auth
 from app.api.calendar_feeds import calendar_feeds
+from app.api.charts import charts
 from app.api.check_in import check_in
 from app.api.classes import classes
 from app.api.dashboards import dashboards
@@ -72,6 +73,7 @@ def register(app: APIFlask) -> None:
         gates,
         days,
         dashboards,
+        charts,
         audit,
         imports,
         jobs,

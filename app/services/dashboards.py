@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import and_, case, func, or_, select
@@ -33,8 +33,8 @@ from app.services.students import visible_students
 
 MONTHS = 6
 """This one and those before it, which an average is of."""
-BACK = timedelta(days=29)
-"""Of the last 30 days, to this one."""
+RECENT = 30
+"""Days, to this one."""
 LATEST = 10
 MOST = 100
 
@@ -152,8 +152,7 @@ def stats(caller: Caller) -> Stats:
 
 def admin_stats(caller: Caller, days: Days) -> AdminStats:
     """The organisation's people, sessions and attendance: today, and by default of 30 days, to today."""
-    last = days.last or caller.today
-    first = days.first or date.fromordinal(max(1, last.toordinal() - BACK.days))
+    first, last = days.bounds(caller.today, RECENT)
     today = Days(caller.today, caller.today)
     return AdminStats(
         users_by_role=_users_by_role(caller),
@@ -168,7 +167,7 @@ def admin_stats(caller: Caller, days: Days) -> AdminStats:
 def of_teacher(caller: Caller) -> TeacherDashboard:
     """The caller's classes with their figures of the last 30 days, at most a hundred of them by name; today's
     sessions; the latest registers that nobody took."""
-    days = Days(caller.today - BACK, caller.today)
+    days = Days(*Days().bounds(caller.today, RECENT))
     found = figures(caller, Filters(days, teacher_id=caller.user_id), By.CLASS)
     taught = (
         caller.rows(Class, Class.id, Class.name)

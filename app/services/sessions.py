@@ -55,6 +55,11 @@ class Days:
             true() if self.first is None else day >= self.first, true() if self.last is None else day <= self.last
         )
 
+    def bounds(self, today: date, length: int) -> tuple[date, date]:
+        """Their first and last day: where they are open, to today, and so many days in all."""
+        last = self.last or today
+        return self.first or date.fromordinal(max(1, last.toordinal() - length + 1)), last
+
 
 class SessionStatus(StrEnum):
     SCHEDULED = "scheduled"
