@@ -167,7 +167,8 @@ def one_by_one(filters: Filters, *by: By) -> dict[Any, tuple[int, Counter[Status
     names = {row.id: row.name for row in db.session.scalars(select(Department))}
     departments = {row.id: row.department_id and names[row.department_id] for row in db.session.scalars(select(User))}
     years = {row.user_id: row.year for row in db.session.scalars(select(StudentProfile))}
-    of_people = filters.student_id or filters.department or filters.year or By.PERSON in by
+    wanted = filters.student_ids
+    of_people = filters.student_id or filters.department or filters.year or wanted or By.PERSON in by
     found: dict[Any, tuple[set[Any], Counter[Status]]] = {}
     for record in records:
         session = sessions[record.session_id]
@@ -182,6 +183,7 @@ def one_by_one(filters: Filters, *by: By) -> dict[Any, tuple[int, Counter[Status
             and filters.class_id in {None, session.class_id}
             and filters.subject_id in {None, subject}
             and filters.student_id in {None, record.student_id}
+            and (wanted is None or record.student_id in wanted)
             and filters.department in {None, departments[record.student_id]}
             and filters.year in {None, years.get(record.student_id)}
         )
@@ -205,6 +207,7 @@ def questions(world: World) -> Iterator[tuple[Filters, tuple[By, ...]]]:
     long = Days(MONDAY.date() - timedelta(days=3), MONDAY.date() + timedelta(days=40))
     one = Filters(class_id=uuid.UUID(world.rooms[0].id))
     person = Filters(student_id=world.students[0].id)
+    some = frozenset(student.id for student in world.students[:3] if student.id)
     for basis in Basis:
         for filters in (Filters(), Filters(days=days), one, person, replace(person, days=days, year="7")):
             yield replace(filters, basis=basis), ()
@@ -215,6 +218,8 @@ def questions(world: World) -> Iterator[tuple[Filters, tuple[By, ...]]]:
             yield Filters(basis=basis, days=some, department="Science"), ()
         yield Filters(basis=basis, year="7"), (By.PERSON,)
         yield Filters(basis=basis, department="Science"), (By.DAY,)
+        yield Filters(basis=basis, days=days, student_ids=some), (By.PERSON,)
+        yield Filters(basis=basis, year="7", student_ids=some), (By.PERSON, By.CLASS)
         yield replace(one, basis=basis), (By.PERSON,)
         yield Filters(basis=basis, days=days), (By.PERSON, By.SUBJECT)
 
