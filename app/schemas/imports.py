@@ -38,7 +38,7 @@ class ImportIn(Upload):
             UnreadableFile: the file is neither CSV nor XLSX.
         """
         if self.file is not None:
-            return read_xlsx(self.file) if self.file.startswith(b"PK") else read_csv(self.file)
+            return read_xlsx(self.file) if self.file.startswith(b"PK") else read_csv(self.file, is_safe=True)
         rows = enumerate(self.rows or [], 1)
         return [Row(n, {k: _cell(v) for k, v in row.items() if v is not None and v != ""}) for n, row in rows]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,8 @@ NOT_XLSX = (
     InvalidFileException, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 """What is raised by archives that are damaged or encrypted, and by what is no XML (a SyntaxError) or no sheet."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = re.compile(r"'*\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+"""How a text begins that a spreadsheet would run (the last four are wide), or one with apostrophes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,18 @@ class BadCell:
     file: str | None = None
 
 
-def read_csv(data: bytes) -> list[Row]:
+def read_csv(data: bytes, *, is_safe: bool = False) -> list[Row]:
     """Comma, semicolon or tab; UTF-8 with or without BOM, UTF-16 with, or else Windows' Latin.
+
+    is_safe: its cells are as `safe_cell` writes them, and become what that was given.
 
     Raises:
         UnreadableFile: it is none, or has too many rows.
     """
     lines = _lines(data)
     try:
-        return _rows([(lines.line_num, cells) for cells in islice(lines, MOST_ROWS + 1)])
+        meant = _meant if is_safe else str
+        return _rows([(lines.line_num, [*map(meant, cells)]) for cells in islice(lines, MOST_ROWS + 1)])
     except csv.Error as error:
         raise UnreadableFile(f"This is not a CSV file: {error}") from error
 
@@ -99,14 +104,8 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def safe_cell(text: str) -> str:
-    """What a spreadsheet would run as a formula begins with an apostrophe; negative numbers stay numbers."""
-    if not text.startswith(FORMULA):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text
+    """What a spreadsheet would run as a formula begins with an apostrophe, which `read_csv` can take away again."""
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def require_good(bad: Sequence[BadCell]) -> None:
@@ -115,6 +114,11 @@ def require_good(bad: Sequence[BadCell]) -> None:
         rows = [{"file": b.file, "line": b.line, "column": b.column, "reason": b.reason} for b in bad]
         count = len({(b.file, b.line) for b in bad})
         raise RowsRefused(f"Nothing was saved, for what is wrong in {count} of the rows: see rows", rows=rows)
+
+
+def _meant(cell: str) -> str:
+    """The text that `safe_cell` was given."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _lines(data: bytes) -> Any:
