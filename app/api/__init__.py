@@ -32,6 +32,7 @@ from app.api.pages import pages
 from app.api.policy import PUBLIC, who_may
 from app.api.recognitions import recognitions
 from app.api.reports import reports
+from app.api.reports_export import exports
 from app.api.reviews import reviews
 from app.api.sessions import sessions
 from app.api.single_sign_on import single_sign_on
@@ -75,6 +76,7 @@ def register(app: APIFlask) -> None:
         dashboards,
         charts,
         audit,
+        exports,
         imports,
         jobs,
         live,

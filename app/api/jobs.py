@@ -23,9 +23,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 jobs = APIBlueprint("jobs", __name__, tag="Jobs")
 
 
-def may_respond_async(schema: type[Out]) -> Callable[[F], F]:
+def may_respond_async(schema: type[Out], *, always_once: Callable[..., None] | None = None) -> Callable[[F], F]:
     """Between a route's schemas and its function: with `Prefer: respond-async` it is done as a job.
 
+    always_once: it always is, once this, which is given the same, refuses nothing.
     schema: the route's own output schema, in which the job keeps the result. What the function takes is kept as JSON
     until then, and read again by the types it declares.
     """
@@ -37,7 +38,9 @@ def may_respond_async(schema: type[Out]) -> Callable[[F], F]:
 
         @wraps(view)
         def respond(**given: Any) -> Any:
-            if "respond-async" not in request.headers.get("Prefer", ""):
+            if always_once is not None:
+                always_once(**given)
+            elif "respond-async" not in request.headers.get("Prefer", ""):
                 return view(**given)
             payload = given_to(**given).model_dump_json(exclude_unset=True).encode()
             return _accepted(service.start(caller(), str(request.endpoint), payload))
@@ -48,6 +51,7 @@ def may_respond_async(schema: type[Out]) -> Callable[[F], F]:
             return schema.model_validate(view(**given)).model_dump(mode="json")
 
         respond.as_job = as_job  # type: ignore[attr-defined]
+        respond.is_always_a_job = always_once is not None  # type: ignore[attr-defined]
         return cast(F, respond)
 
     return decorate

@@ -49,7 +49,7 @@ IF_NONE_MATCH = {
 UNCHANGED = {"description": "What one has (If-None-Match) is what there is; without a body"}
 REPEATABLE = (errors.IdempotencyKeyInvalid, errors.IdempotencyKeyReused, errors.CallInProgress)
 ACCEPTED = {
-    "description": "With Prefer: respond-async",
+    "description": "A job to follow",
     "headers": {"Location": {"description": "Where to follow the job", "schema": {"type": "string"}}},
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobOut"}}},
 }
@@ -115,7 +115,10 @@ def _complete_operation(operation: Operation, view: Any) -> None:
 def _document_headers(operation: Operation, view: Any) -> Iterable[type[Refusal]]:
     """What a call may be asked to do otherwise; and how that is refused."""
     if hasattr(view, "as_job"):
-        operation["parameters"] = [*operation["parameters"], PREFER]
+        if view.is_always_a_job:
+            operation["responses"].pop("200", None)
+        else:
+            operation["parameters"] = [*operation["parameters"], PREFER]
         operation["responses"]["202"] = ACCEPTED
     if hasattr(view, "is_conditional"):
         operation["parameters"] = [*operation["parameters"], IF_NONE_MATCH]

@@ -4,6 +4,7 @@ from app.models.audit import AuditChain, AuditEntry
 from app.models.base import Base, Tenant
 from app.models.classes import Class, ClassTeacher, Enrolment, TeacherRole
 from app.models.counts import DayCount
+from app.models.exports import Export, ExportPart
 from app.models.faces import Consent, ConsentText, FaceTemplate, Gallery, LikenessPermit
 from app.models.gates import CredentialKind, Direction, Gate, GateCredential, Passage
 from app.models.jobs import Job, JobPart, JobStatus
@@ -42,6 +43,8 @@ __all__ = [
     "Direction",
     "EmergencyContact",
     "Enrolment",
+    "Export",
+    "ExportPart",
     "FaceTemplate",
     "Gallery",
     "Gate",

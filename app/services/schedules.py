@@ -12,7 +12,7 @@ import structlog
 from flask import Flask
 
 from app import clock
-from app.services import closing, counting, delivery, jobs, retention, timetables
+from app.services import closing, counting, delivery, jobs, kept_exports, retention, timetables
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,7 @@ SCHEDULES = [
     Schedule("sweep_jobs", timedelta(seconds=10), jobs.sweep),
     Schedule(delivery.SEND, timedelta(seconds=5), delivery.send_due),
     Schedule("remove_expired_jobs", timedelta(hours=1), jobs.remove_expired),
+    Schedule("remove_expired_exports", timedelta(hours=1), kept_exports.remove_expired),
     Schedule("close_sessions", timedelta(minutes=1), closing.close_due),
     Schedule("count_sessions", timedelta(minutes=1), counting.count_due),
     Schedule(timetables.MAKE, timedelta(hours=1), timetables.make_sessions),

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from app.extensions import db, settings
 from app.models import (
+    ExportPart,
     FaceTemplate,
     JobPart,
     LeaveAttachment,
@@ -23,6 +24,7 @@ from app.services.transaction import transaction
 
 SEALED = (
     FaceTemplate.encoding,
+    ExportPart.sealed,
     JobPart.sealed,
     LeaveAttachment.sealed,
     RecognitionPicture.sealed,

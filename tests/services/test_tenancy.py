@@ -25,6 +25,7 @@ WITHOUT_A_CALLER = {
     "organisations.py": {"User"},  # its numbers, for those who manage the installation
     "audit.py": {"AuditChain", "AuditEntry"},  # chained for each organisation by itself
     "jobs.py": {"Job", "JobPart"},  # whoever runs them runs those of all organisations, and the system's own
+    "kept_exports.py": {"Export"},  # those that have expired, wherever
     # one organisation after the other
     "retention.py": {
         "Attempt",
