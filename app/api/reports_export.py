@@ -10,9 +10,9 @@ from flask import Response, stream_with_context
 
 from app.api.jobs import may_respond_async
 from app.api.openapi import refuses
-from app.api.policy import STAFF, caller, who_may
-from app.schemas.exports import CsvQuery, ExportIn, ExportOut, ExportQuery, XlsxQuery
-from app.services import errors, export, kept_exports
+from app.api.policy import ANYONE, STAFF, caller, who_may
+from app.schemas.exports import CsvQuery, ExportIn, ExportOut, ExportQuery, PrintQuery, XlsxQuery
+from app.services import errors, export, kept_exports, printouts
 from app.services.export import Wanted
 from app.services.kept_exports import KINDS, Download, Format
 
@@ -21,7 +21,8 @@ exports = APIBlueprint("exports", __name__, tag="Exports")
 
 def a_file(*media_types: str) -> Any:
     """What the document says of an answer that is a file."""
-    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
+    binary, array = {"type": "string", "format": "binary"}, {"type": "array", "items": {"type": "object"}}
+    content = {kind: {"schema": array if kind == "application/json" else binary} for kind in media_types}
     return {200: {"description": "A file", "content": content}}
 
 
@@ -92,6 +93,31 @@ def make(json_data: ExportIn) -> dict[str, Any]:
 def read(export_id: uuid.UUID) -> Response:
     """A file that one has had made; kept for a day"""
     return _sent(kept_exports.read(caller(), export_id))
+
+
+PDF = "application/pdf"
+
+
+@exports.get("/reports/class/<uuid:class_id>/register.pdf")
+@who_may(STAFF)
+@refuses(errors.DatesRefused)
+@exports.input(PrintQuery, location="query")
+@exports.doc(responses=a_file(PDF))
+def print_register(class_id: uuid.UUID, query_data: PrintQuery) -> Response:
+    """A class's register to be printed: its students and the sessions of some time, by default the last month"""
+    file = printouts.class_register(caller(), class_id, query_data.days)
+    return _sent(Download("register.pdf", PDF, iter([file])))
+
+
+@exports.get("/reports/user/<uuid:user_id>/report.pdf")
+@who_may(ANYONE)
+@refuses(errors.DatesRefused)
+@exports.input(PrintQuery, location="query")
+@exports.doc(responses=a_file(PDF))
+def print_report(user_id: uuid.UUID, query_data: PrintQuery) -> Response:
+    """A person's attendance to be printed, by default the last month's: for staff, their parents, and themselves"""
+    file = printouts.person_report(caller(), user_id, query_data.days)
+    return _sent(Download("attendance.pdf", PDF, iter([file])))
 
 
 def _written(form: Format, wanted: Wanted) -> Response:

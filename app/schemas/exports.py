@@ -78,6 +78,15 @@ class ExportIn(_FilterIn):
     sheets: Literal["all", "class"] = Field("all", description="Of XLSX")
 
 
+class PrintQuery(In):
+    start_date: date | None = Field(None, description="By default 30 days before the end", examples=["2026-03-01"])
+    end_date: date | None = Field(None, description="This day too; by default today", examples=["2026-03-31"])
+
+    @property
+    def days(self) -> Days:
+        return Days(self.start_date, self.end_date)
+
+
 class ExportOut(Out):
     id: uuid.UUID
     format: Format = Field(examples=["csv"])

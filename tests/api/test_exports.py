@@ -23,6 +23,7 @@ from app.models import (
     Department,
     Export,
     ExportPart,
+    Guardian,
     Organisation,
     Record,
     Role,
@@ -33,7 +34,7 @@ from app.models import (
     Subject,
     Term,
 )
-from app.services import export, export_xlsx, jobs, kept_exports
+from app.services import export, export_xlsx, jobs, kept_exports, printouts
 from tests.backends import backend
 from tests.conftest import Cast, Person
 from tests.factories import make, make_user
@@ -456,3 +457,80 @@ def test_jobs_are_run_by_the_backend(school: School, cast: Cast) -> None:
         asked = ask(school.office)
         running.close()
     assert exported(school.office, asked)["result"]["rows"] == 12
+
+
+def register(person: Person, room: uuid.UUID, query: str = SPAN) -> Any:
+    return person.get(f"/api/reports/class/{room}/register.pdf?{query}")
+
+
+def report(person: Person, user: uuid.UUID, query: str = SPAN) -> Any:
+    return person.get(f"/api/reports/user/{user}/report.pdf?{query}")
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written on the pages."""
+    cells: list[str] = []
+    draw = printouts._Paper.cell
+
+    def cell(self: Any, *given: Any, **more: Any) -> Any:
+        cells.append(more.get("text", given[2] if len(given) > 2 else ""))
+        return draw(self, *given, **more)
+
+    monkeypatch.setattr(printouts._Paper, "cell", cell)
+    return cells
+
+
+def test_a_register_has_every_student_and_session(school: School, printed: list[str]) -> None:
+    many(school, days=28, students=6)
+    answer = register(school.office, school.room)
+    assert (answer.status_code, answer.mimetype, answer.data[:5]) == (200, "application/pdf", b"%PDF-")
+    assert {f"King, S{n}" for n in range(6)} | {f"R-{n}" for n in range(6)} <= set(printed)
+    assert {f"{DAY + timedelta(days=n):%m-%d}" for n in range(28)} <= set(printed)
+    assert [printed.count(letter) for letter in "PLAEV"] == [56, 28, 28, 28, 28]
+    assert printed.count("100.0%") == 3
+    assert any("7b, 2026-03-01" in cell for cell in printed)
+
+
+def test_a_report_has_the_figures_and_the_records_of_one(school: School, cast: Cast, printed: list[str]) -> None:
+    ada, grace = school.student("Ada", roll_number="R-1"), school.student("Grace")
+    session, later = school.session(), school.session(DAY + timedelta(days=1), name="Geometry")
+    for student in (ada, grace):
+        school.record(session, student, remarks="Well\ndone")
+    school.record(later, ada, status=Status.ABSENT)
+    answer = report(school.office, ada)
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert {"Number: R-1", "Department: Science", "Algebra", "Geometry", "Well done", "50.0%"} <= set(printed)
+    assert not any("Grace" in cell for cell in printed)
+    with cast.app.app_context():
+        name = db.session.get_one(Organisation, school.office.organisation_id).name
+    assert name in printed
+
+
+def test_names_of_every_script_are_printed(school: School, printed: list[str]) -> None:
+    session = school.session()
+    for name in [*HOSTILE, "Ωmega", "Юрий", "عمر Ada", "数学", "x" * 100, ""]:
+        school.record(session, school.student(name, name), remarks=name)
+    assert register(school.office, school.room).status_code == 200
+    assert {"Ωmega, Ωmega", "Юрий, Юрий", "שלום, שלום", "□□, □□", "□ Ada, □ Ada"} <= set(printed)
+
+
+def test_a_report_is_for_staff_the_person_and_their_parents(school: School, cast: Cast) -> None:
+    ada, grace, anna = cast.student(), cast.student(), cast.person(Role.PARENT)
+    assert ada.id
+    with cast.app.app_context():
+        make(Guardian, **school.own, student_id=ada.id, parent_id=anna.id)
+    stranger = cast.person(Role.ADMIN, cast.other_organisation())
+    seen = [report(who, ada.id).status_code for who in (school.office, cast.teacher(), ada, anna)]
+    assert set(seen) == {200}
+    assert {report(who, ada.id).status_code for who in (grace, cast.person(Role.PARENT), stranger)} == {404}
+    assert register(stranger, school.room).status_code == 404
+    assert register(ada, school.room).status_code == 403
+
+
+def test_nobodys_attendance_is_printed_too_and_of_no_more_than_400_days(school: School) -> None:
+    assert register(school.office, school.room, "").status_code == 200
+    assert report(school.office, school.student(), "").status_code == 200
+    for query in ("start_date=2026-03-02&end_date=2026-03-01", "start_date=2024-01-01&end_date=2026-03-01"):
+        for answer in (register(school.office, school.room, query), report(school.office, school.student(), query)):
+            assert (answer.status_code, answer.json["code"]) == (400, "dates_refused")
