@@ -213,9 +213,9 @@ def questions(world: World) -> Iterator[tuple[Filters, tuple[By, ...]]]:
             yield replace(filters, basis=basis), ()
             yield replace(filters, basis=basis), (By.DAY,)
         yield Filters(basis=basis), (By.CLASS, By.DAY)
-        for some in (Days(), long, Days(MONDAY.date().replace(day=1)), Days(None, MONDAY.date() + timedelta(days=34))):
-            yield Filters(basis=basis, days=some), (By.PERSON,)
-            yield Filters(basis=basis, days=some, department="Science"), ()
+        for span in (Days(), long, Days(MONDAY.date().replace(day=1)), Days(None, MONDAY.date() + timedelta(days=34))):
+            yield Filters(basis=basis, days=span), (By.PERSON,)
+            yield Filters(basis=basis, days=span, department="Science"), ()
         yield Filters(basis=basis, year="7"), (By.PERSON,)
         yield Filters(basis=basis, department="Science"), (By.DAY,)
         yield Filters(basis=basis, days=days, student_ids=some), (By.PERSON,)
