@@ -188,6 +188,8 @@ def _days(days: Days) -> ColumnElement[bool]:
 
 def _days_or_months(days: Days) -> ColumnElement[bool]:
     """The months that are within these days as a whole, and the days before and after them."""
+    if max(days.first or date.min, days.last or date.min).year == date.max.year:  # there is no month after it
+        return _days(days)
     first, end = days.first, days.last and days.last + timedelta(days=1)
     begin = first and (first if first.day == 1 else _next_month(first))
     end = end and end.replace(day=1)

@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -321,7 +321,8 @@ def trends(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
         filters = replace(filters, student_id=filters.student_id or caller.user_id)
     if filters.student_id is not None:
         visible_person(caller, filters.student_id)
-    first = filters.days.first or (filters.days.last or caller.today) - BACK
+    last = filters.days.last or caller.today
+    first = filters.days.first or max(last, date.min + BACK) - BACK
     return _points(caller, replace(filters, days=Days(first, filters.days.last)), span)
 
 

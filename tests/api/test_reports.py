@@ -106,6 +106,12 @@ def test_without_records_there_is_no_rate(admin: Person, at: Any) -> None:
     assert get(admin, "reports/attendance/trends?end_date=2025-02-01")["points"] == []
 
 
+def test_days_at_the_ends_of_time_are_days(admin: Person) -> None:
+    for days in ("start_date=9999-12-31", "start_date=0001-01-01&end_date=9999-12-31", "end_date=0001-01-01"):
+        for path in ("trends?interval=month&", "people?", "people?department=Science&", "absent-in-a-row?"):
+            assert admin.get(f"/api/reports/attendance/{path}{days}").status_code == 200, (path, days)
+
+
 def test_what_was_scheduled_and_not_taken_counts_where_it_is_asked_for(room: Classroom) -> None:
     for basis, expected in (("taken", TAKEN), ("scheduled", SCHEDULED)):
         points = get(room.teacher, f"reports/attendance/trends?{WEEK}&interval=week&basis={basis}")["points"]
