@@ -10,12 +10,12 @@ from apiflask import APIBlueprint
 
 from app.api.openapi import refuses
 from app.api.policy import ADMIN, ANYONE, STAFF, caller, who_may
+from app.schemas.figures import FigureOut
 from app.schemas.reports import (
     AbsenceIn,
     CheckingOut,
     ComparisonIn,
     ComparisonOut,
-    FigureOut,
     FiltersIn,
     InARowIn,
     InARowPageOut,
@@ -165,7 +165,7 @@ def checking(query_data: FiltersIn) -> Checking:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    return FigureOut.of(figure).model_dump()
+    return FigureOut.model_validate(figure).model_dump()
 
 
 def _named(some: Sequence[Named]) -> list[dict[str, Any]]:

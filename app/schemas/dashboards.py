@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from app.models import Role, Status
 from app.schemas.base import In, Out
 from app.schemas.classes import StudentOut
+from app.schemas.figures import FigureOut, Percentage
 from app.schemas.sessions import RegisterPageOut, SessionOut
 from app.services.sessions import Days, SessionStatus
 
-Percentage = Annotated[float, AfterValidator(lambda percentage: round(percentage, 2))]
 MEANING = "(present + late) / (expected - excused - leave), from 0 to 100; null when nobody was expected"
-
-
-class FigureOut(Out):
-    """What records come to (docs/figures.md)."""
-
-    sessions: int = Field(description="That were held; of a person, those in which they were expected", examples=[20])
-    expected: int = Field(examples=[560])
-    present: int = Field(examples=[500])
-    late: int = Field(examples=[12])
-    absent: int = Field(examples=[40])
-    excused: int = Field(examples=[8])
-    leave: int = Field(examples=[0])
-    percentage: Percentage | None = Field(description=MEANING, examples=[92.75])
 
 
 class MonthOut(Out):

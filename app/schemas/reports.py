@@ -11,8 +11,8 @@ from pydantic import Field
 from app.models import Source, Status, Verification
 from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy
 from app.schemas.classes import StudentOut
+from app.schemas.figures import FigureOut, Percentage
 from app.schemas.sessions import HistoryOut, RecordOut, SessionOut
-from app.services import figures
 from app.services.figures import Basis, Filters
 from app.services.reports import Span, Standing
 from app.services.sessions import Days
@@ -97,36 +97,13 @@ class InARowIn(FiltersIn, PageIn):
 
 
 class MatrixIn(PageIn):
-    start_date: date = Field(examples=["2026-03-01"])
-    end_date: date = Field(description="This day too", examples=["2026-03-31"])
+    start_date: date | None = Field(None, description="By default 90 days in all", examples=["2026-03-01"])
+    end_date: date | None = Field(None, description="This day too; by default today", examples=["2026-03-31"])
     sort: BY_NAME = Field(default_factory=_by_name)
 
     @property
     def days(self) -> Days:
         return Days(self.start_date, self.end_date)
-
-
-class FigureOut(Out):
-    """How it is formed: docs/figures.md."""
-
-    sessions: int = Field(description="Held; of people, the sum of those in which each was expected", examples=[20])
-    expected: int = Field(description="Records that count", examples=[500])
-    present: int = Field(examples=[470])
-    late: int = Field(examples=[10])
-    absent: int = Field(examples=[15])
-    excused: int = Field(examples=[5])
-    leave: int = Field(examples=[0])
-    rate: Figure | None = Field(
-        description="(present + late x late_weight) / (expected - excused - leave); null when that is nobody",
-        examples=[0.9697],
-    )
-    missed: Figure | None = Field(description="1 - (present + late) / expected", examples=[0.04])
-
-    @classmethod
-    def of(cls, figure: figures.Figure) -> FigureOut:
-        counts = figure.counts
-        named = {status.value: getattr(counts, status.value) for status in Status}
-        return cls(sessions=figure.sessions, expected=counts.expected, rate=figure.rate, missed=figure.missed, **named)
 
 
 class SubjectRowOut(Out):
@@ -141,7 +118,7 @@ class SubjectRowOut(Out):
     late_count: int = Field(examples=[1])
     excused_count: int = Field(examples=[0])
     leave_count: int = Field(examples=[0])
-    attendance_percentage: Figure | None = Field(description="The rate, of 100; null without one", examples=[95.0])
+    attendance_percentage: Percentage | None = Field(description="The rate, of 100; null without one", examples=[95.0])
 
 
 class SubjectReportOut(PageOut):
@@ -264,7 +241,7 @@ class ComparisonOut(Out):
     change: Figure | None = Field(description="Of the rate, from the one to the other", examples=[0.013])
 
 
-class VerifiedOut(Out):
+class VerificationCountOut(Out):
     source: Source
     verification: Verification
     records: int = Field(examples=[431])
@@ -277,5 +254,5 @@ class RefusalsOut(Out):
 
 
 class CheckingOut(Out):
-    records: list[VerifiedOut]
+    records: list[VerificationCountOut]
     refused: list[RefusalsOut]

@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -41,8 +41,8 @@ from app.services.students import visible_students
 
 MOST_SESSIONS = 400
 """In one matrix: a term of two lessons a day."""
-BACK = timedelta(days=180)
-"""How far trends go back where nobody says."""
+BACK, OF_MATRIX = 180, 90
+"""Days of trends, and of a matrix, where nobody says."""
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -321,9 +321,8 @@ def trends(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
         filters = replace(filters, student_id=filters.student_id or caller.user_id)
     if filters.student_id is not None:
         visible_person(caller, filters.student_id)
-    last = filters.days.last or caller.today
-    first = filters.days.first or max(last, date.min + BACK) - BACK
-    return _points(caller, replace(filters, days=Days(first, filters.days.last)), span)
+    days = Days(*filters.days.bounds(caller.today, BACK))
+    return _points(caller, replace(filters, days=days), span)
 
 
 def _points(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
@@ -392,6 +391,7 @@ def matrix(caller: Caller, class_id: uuid.UUID, days: Days, paging: Paging) -> M
         TooManySessions: there are more than MOST_SESSIONS in these days.
     """
     taught_class(caller, class_id)
+    days = Days(*days.bounds(caller.today, OF_MATRIX))
     query = caller.rows(Session).where(
         Session.class_id == class_id, Session.cancelled_at.is_(None), days.condition(Session.session_date)
     )

@@ -64,7 +64,13 @@ def lesson(room: Classroom, day: str, **statuses: str) -> str:
 
 def figure(*counts: int, percentage: float | None) -> dict[str, Any]:
     names = ("sessions", "expected", "present", "late", "absent", "excused", "leave")
-    return dict(zip(names, counts, strict=True)) | {"percentage": percentage}
+    told = dict(zip(names, counts, strict=True))
+    there, expected = told["present"] + told["late"], told["expected"]
+    return told | {
+        "percentage": percentage,
+        "rate": None if percentage is None else pytest.approx(percentage / 100, abs=1e-4),
+        "missed": pytest.approx(1 - there / expected, abs=1e-4) if expected else None,
+    }
 
 
 def parent_of(cast: Cast, *children: Person, **values: Any) -> Person:
