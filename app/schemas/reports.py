@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.models import Source, Status, Verification
-from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy
+from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text
 from app.schemas.classes import StudentOut
 from app.schemas.figures import FigureOut, Percentage
 from app.schemas.sessions import HistoryOut, RecordOut, SessionOut
@@ -37,9 +37,9 @@ class FiltersIn(PeriodIn):
     subject_id: uuid.UUID | None = None
     student_id: uuid.UUID | None = None
     teacher_id: uuid.UUID | None = Field(None, description="Of those classes and subjects that they teach now")
-    department: str | None = Field(None, max_length=200, examples=["Computer Science"])
-    year: str | None = Field(None, max_length=20, examples=["2"])
-    section: str | None = Field(None, max_length=50, examples=["A"])
+    department: Annotated[str, Text(200)] | None = Field(None, examples=["Computer Science"])
+    year: Annotated[str, Text(20)] | None = Field(None, examples=["2"])
+    section: Annotated[str, Text(50)] | None = Field(None, examples=["A"])
 
     @property
     def filters(self) -> Filters:

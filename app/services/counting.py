@@ -70,6 +70,8 @@ def count_in(ids: Collection[uuid.UUID]) -> None:
 
 @transaction
 def _forget() -> None:
+    # so that nobody counts any of them meanwhile
+    db.session.scalars(select(Session.id).order_by(Session.id).with_for_update()).all()
     db.session.execute(delete(DayCount), execution_options={"audited": False})
     _set(db.session(), Session.counted_at.is_not(None), None)
 
@@ -112,10 +114,9 @@ def _held(database: Database) -> set[uuid.UUID]:
 
 
 def _is_due() -> Any:
-    is_over = or_(
-        Session.closed_at.is_not(None),
-        and_(Session.ends_at.is_(None), Session.session_date < (clock.now() - UNTIMED).date()),
-    )
+    # one without times can be closed before its day, and does not count until then
+    untimed = and_(Session.ends_at.is_(None), Session.session_date < (clock.now() - UNTIMED).date())
+    is_over = or_(and_(Session.ends_at.is_not(None), Session.closed_at.is_not(None)), untimed)
     return and_(Session.counted_at.is_(None), Session.cancelled_at.is_(None), is_over)
 
 

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, func, or_
 from sqlalchemy.orm import aliased, lazyload
 
 from app.extensions import db
 from app.models import Attempt, Class, ClassTeacher, Record, RecordMark, Role, Session, Source, Status, User, UserStatus
 from app.services.caller import Caller
-from app.services.figures import By, Figure, Filters, Interval, figures, nothing, records, total, trend
+from app.services.figures import By, Figure, Filters, Interval, absences_in_a_row, figures, nothing, total, trend
 from app.services.paging import Page, Paging
 from app.services.rates import Counts
-from app.services.records import THERE
 from app.services.registers import Register, not_taken
 from app.services.reviews import how_many_wait
 from app.services.sessions import (
@@ -124,7 +123,7 @@ class OwnSession:
 
 @dataclass(frozen=True, slots=True)
 class PersonDashboard:
-    """since: the first day that counts. consecutive_absences: as `absences_in_a_row`."""
+    """since: the first day that counts. consecutive_absences: as `figures.absences_in_a_row`."""
 
     student: User
     since: date
@@ -257,7 +256,7 @@ def _of_people(caller: Caller, people: Sequence[User]) -> list[PersonDashboard]:
     totals = figures(caller, filters, By.PERSON)
     by_class = _by_class(caller, filters)
     today = _sessions_today(caller, ids)
-    absences = absences_in_a_row(caller, filters)
+    absences: dict[uuid.UUID, int] = dict(db.session.execute(absences_in_a_row(caller, filters)).all())
     return [
         PersonDashboard(
             student=person,
@@ -299,19 +298,3 @@ def _sessions_today(caller: Caller, ids: Collection[uuid.UUID]) -> dict[uuid.UUI
         view = SessionView(row, Counts(0), caller.time_zone)
         found[person_id].append(OwnSession(view, class_name, status))
     return found
-
-
-def absences_in_a_row(caller: Caller, filters: Filters) -> dict[uuid.UUID, int]:
-    """How many of the sessions in which each person was expected they have missed since they were last there. Those
-    of which they were excused, or in which they were on leave, neither count nor end the row."""
-    latest_first = (
-        Session.session_date.desc(),
-        Session.starts_at.is_(None),
-        Session.starts_at.desc(),
-        Session.id.desc(),
-    )
-    was_there = case((Record.status.in_(THERE), 1), else_=0)
-    times_there = func.sum(was_there).over(partition_by=Record.student_id, order_by=latest_first)
-    seen = records(caller, filters, Record.student_id, Record.status, times_there.label("times_there")).subquery()
-    since = select(seen.c.student_id, func.count()).where(seen.c.times_there == 0, seen.c.status == Status.ABSENT)
-    return dict(db.session.execute(since.group_by(seen.c.student_id)).all())

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, distinct, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, distinct, false, func, or_, select, true, union_all
 from sqlalchemy.orm import aliased
 
 from app import clock
@@ -25,8 +25,8 @@ from app.models import Class, ClassTeacher, DayCount, Department, Record, Sessio
 from app.services.caller import Caller
 from app.services.counting import BY_ITSELF
 from app.services.rates import Counts
+from app.services.records import THERE
 from app.services.sessions import Days
-from app.services.transaction import some_at_once
 
 
 class Basis(StrEnum):
@@ -113,20 +113,30 @@ class Figure:
 
 
 OF_PERSON: dict[By, Any] = {By.DEPARTMENT: User.department_id, By.ROLE: User.role}
+LATEST_FIRST = (
+    Session.session_date.desc(), Session.starts_at.is_(None), Session.starts_at.desc(), Session.id.desc(),
+)  # fmt: skip
+"""Sessions, on all databases alike: of a day those without times come last."""
 Key = tuple[Any, ...]
 COUNTED = ("sessions", *(status.value for status in Status))
 
 
 def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
-    """A figure for each day, class, ... that has records: by the values of what it is by. One statement; where
-    days that are counted (`services.counting`) can be summed, that, and two for what is not among them."""
+    """A figure for each day, class, ... that has records: by the values of what it is by. One statement, which sums
+    the days' counts (`services.counting`) where they can tell, and the records that are not among them."""
     summed = _summed(caller, filters, by)
-    queries = [_recorded(caller, filters, by)] if summed is None else [summed, *_rest(caller, filters, by)]
+    recorded = _recorded(caller, filters, by)
+    if summed is None:
+        query: Any = recorded
+    else:  # together, so that nobody counts a session, or takes one out, between the one and the other
+        open_ones = caller.rows(Session, Session.id).where(
+            Session.counted_at.is_(None), held(caller), filters.days.condition(Session.session_date)
+        )
+        query = union_all(summed, recorded.where(Record.session_id.in_(open_ones)))
     sums = defaultdict[Key, list[int]](lambda: [0] * len(COUNTED))
-    for query in queries:
-        for row in db.session.execute(query):
-            key, values = tuple(row[: len(by)]), row[len(by) :]
-            sums[key] = [one + int(other or 0) for one, other in zip(sums[key], values, strict=True)]
+    for row in db.session.execute(query):
+        key, values = tuple(row[: len(by)]), row[len(by) :]
+        sums[key] = [one + int(other or 0) for one, other in zip(sums[key], values, strict=True)]
     return {key: _figure(caller, values) for key, values in sums.items() if any(values)}
 
 
@@ -165,7 +175,9 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
         return None
     columns: dict[By, Any] = {By.DAY: DayCount.day, By.CLASS: DayCount.of_id, By.PERSON: DayCount.of_id} | OF_PERSON
     if filters.class_id is not None:
-        whose: ColumnElement[bool] = DayCount.of_id == filters.class_id
+        whose: ColumnElement[bool] = DayCount.of_id.in_(
+            caller.rows(Class, Class.id).where(Class.id == filters.class_id)
+        )
     elif of_classes:
         whose = DayCount.of_id.in_(caller.rows(Class, Class.id))
     elif of_people:
@@ -207,15 +219,6 @@ def _next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-def _rest(caller: Caller, filters: Filters, by: Sequence[By]) -> Iterator[Select[Any]]:
-    """Queries of what the records of sessions come to that are not among the counts. Which these are is asked first:
-    they are few, and a database that does not know so would look at every record."""
-    query = caller.rows(Session, Session.id).where(Session.counted_at.is_(None), held(caller))
-    ids = db.session.scalars(query.where(filters.days.condition(Session.session_date)))
-    for some in some_at_once(ids):
-        yield _recorded(caller, filters, by).where(Record.session_id.in_(some))
-
-
 def _recorded(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any]:
     """What records themselves come to."""
     columns: dict[By, Any] = {
@@ -245,10 +248,17 @@ def records(caller: Caller, filters: Filters, *columns: Any) -> Select[Any]:
         caller.rows(Session, *columns)
         .join(Record, and_(Record.session_id == Session.id, caller.owns(Record)))
         .outerjoin(Class, Class.id == Session.class_id)
-        .where(held(caller), filters.days.condition(Session.session_date))
+        .where(held(caller))
     )
     if filters.basis == Basis.TAKEN:
         query = query.where(is_taken(caller))
+    return of(caller, filters, query, Record.student_id)
+
+
+def of(caller: Caller, filters: Filters, query: Select[Any], person_id: Any) -> Select[Any]:
+    """The query, of sessions and classes, for what fits: sessions of these days, class, subject and teacher, and the
+    people whose ids the column has."""
+    query = query.where(filters.days.condition(Session.session_date))
     if filters.class_id is not None:
         query = query.where(Session.class_id == filters.class_id)
     if filters.subject_id is not None:
@@ -257,7 +267,17 @@ def records(caller: Caller, filters: Filters, *columns: Any) -> Select[Any]:
         classes = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == filters.teacher_id)
         subjects = caller.rows(Subject, Subject.id).where(Subject.teacher_id == filters.teacher_id)
         query = query.where(or_(Session.class_id.in_(classes), Session.subject_id.in_(subjects)))
-    return query.where(_whose(caller, filters, Record.student_id))
+    return query.where(_whose(caller, filters, person_id))
+
+
+def absences_in_a_row(caller: Caller, filters: Filters) -> Select[Any]:
+    """Query of people's ids, and how many of the sessions in which they were expected they have missed since they were
+    last there. Those of which they were excused, or in which they were on leave, neither count nor end the row."""
+    was_there = case((Record.status.in_(THERE), 1), else_=0)
+    times_there = func.sum(was_there).over(partition_by=Record.student_id, order_by=LATEST_FIRST)
+    seen = records(caller, filters, Record.student_id, Record.status, times_there.label("times_there")).subquery()
+    since = select(seen.c.student_id, func.count().label("absences"))
+    return since.where(seen.c.times_there == 0, seen.c.status == Status.ABSENT).group_by(seen.c.student_id)
 
 
 def subject_of_session() -> Any:

@@ -31,10 +31,11 @@ class GroupCommit(Generic[Asked, Answer]):
     """Whoever comes when nobody is at work works for all who wait; after them the next who came meanwhile.
 
     work: an answer for each that is asked, in order; what it saves for all of them is saved, or nothing is.
+    patience: seconds after which who waits does their own work, where it may be done twice. None: they wait.
     """
 
-    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]], patience: float | None = None) -> None:
+        self._work, self._patience = work, patience
         self._lock = Lock()
         self._waiting: list[_Waiting[Asked, Answer]] = []
         self._is_working = False
@@ -45,14 +46,23 @@ class GroupCommit(Generic[Asked, Answer]):
         with self._lock:
             self._waiting.append(one)
             is_first, self._is_working = not self._is_working, True
-        if not is_first:
-            one.turn.wait()
+        if not is_first and not one.turn.wait(self._patience) and self._gives_up(one):
+            one.has_failed = True
         if not one.answer and not one.has_failed:
             self._work_for_all()
         if one.has_failed:  # perhaps by another's fault
             (answer,) = self._work([asked])
             return answer
         return one.answer[0]
+
+    def _gives_up(self, one: _Waiting[Asked, Answer]) -> bool:
+        """Unless it is their turn just now."""
+        with self._lock:
+            if one.turn.is_set():
+                return False
+            if one in self._waiting:
+                self._waiting.remove(one)
+            return True
 
     def _work_for_all(self) -> None:
         with self._lock:
@@ -73,5 +83,5 @@ class GroupCommit(Generic[Asked, Answer]):
         with self._lock:
             following = self._waiting[:1]
             self._is_working = bool(following)
-        for one in (*done, *following):
-            one.turn.set()
+            for one in (*done, *following):
+                one.turn.set()

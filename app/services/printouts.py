@@ -28,7 +28,7 @@ from app.services.records import visible_person
 from app.services.sessions import Days
 from app.services.statuses import StatusView, statuses_of
 
-USUAL = timedelta(days=30)
+USUAL = 31
 """How far it goes back where nobody says."""
 LONGEST = timedelta(days=400)
 FONT, MARGIN, ROW = "DejaVu", 10, 5.5
@@ -84,8 +84,7 @@ def person_report(caller: Caller, user_id: uuid.UUID, days: Days) -> bytes:
 
 
 def _span(caller: Caller, days: Days) -> Days:
-    last = days.last or caller.today
-    first = days.first or last - USUAL
+    first, last = days.bounds(caller.today, USUAL)
     if not timedelta(0) <= last - first < LONGEST:
         raise DatesRefused(f"end_date must not come before start_date, nor {LONGEST.days} days after it")
     return Days(first, last)

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import String, and_, case, cast, func, select
+from sqlalchemy import String, and_, case, cast, func
 
 from app.extensions import db
 from app.models import (
@@ -33,7 +33,21 @@ from app.models import (
 from app.services.caller import Caller
 from app.services.classes import taught_class
 from app.services.errors import TooManySessions
-from app.services.figures import By, Figure, Filters, Interval, figures, nothing, people, records, total, trend
+from app.services.figures import (
+    LATEST_FIRST,
+    By,
+    Figure,
+    Filters,
+    Interval,
+    absences_in_a_row,
+    figures,
+    nothing,
+    of,
+    people,
+    records,
+    total,
+    trend,
+)
 from app.services.paging import Page, Paging, paginate
 from app.services.records import RecordView, history, visible_person
 from app.services.sessions import Days, SessionView, expected_people, managed_session, views
@@ -271,7 +285,7 @@ def person_details(caller: Caller, user_id: uuid.UUID, days: Days, paging: Pagin
     filters = Filters(days=days, student_id=user_id)
     columns = (Record.status, Record.checked_in_at, Record.checked_out_at, Session.starts_at, Session.ends_at)
     query = records(caller, filters, *columns, Record.forgot_to_check_out)
-    rows = db.session.execute(query.order_by(Session.session_date, Session.starts_at, Session.id)).all()
+    rows = db.session.execute(query.order_by(*LATEST_FIRST)).all()[::-1]
     by_class = figures(caller, filters, By.CLASS)
     of_them = caller.rows(Class, Class.id, Class.name).where(Class.id.in_([key for (key,) in by_class]))
     names: dict[uuid.UUID, str] = dict(db.session.execute(of_them).all())
@@ -368,15 +382,9 @@ def people_by_absence(
 
 
 def absent_in_a_row(caller: Caller, filters: Filters, at_least: int, paging: Paging) -> Page[tuple[User, int]]:
-    """Who was absent in their last sessions, so many at least, and in how many: leave and excuses are passed over."""
-    latest = func.row_number().over(
-        partition_by=Record.student_id, order_by=(Session.session_date.desc(), Session.starts_at.desc(), Session.id)
-    )
-    query = records(caller, filters, Record.student_id, Record.status, latest.label("number"))
-    ordered = query.where(Record.status.not_in([Status.EXCUSED, Status.LEAVE])).subquery()
-    last_there = func.min(case((ordered.c.status != Status.ABSENT, ordered.c.number)))
-    absences = (func.coalesce(last_there, func.count() + 1) - 1).label("absences")
-    runs = select(ordered.c.student_id, absences).group_by(ordered.c.student_id).subquery()
+    """Who was absent in their last sessions, so many at least, and in how many (`figures.absences_in_a_row`)."""
+    days = Days(*filters.days.bounds(caller.today, BACK))
+    runs = absences_in_a_row(caller, replace(filters, days=days)).subquery()
     query = caller.rows(User, User, runs.c.absences).join(runs, runs.c.student_id == User.id)
     columns = {"id": User.id, "absences": runs.c.absences, "last_name": User.last_name}
     page = paginate(query.where(runs.c.absences >= at_least), paging, columns)
@@ -414,7 +422,7 @@ def matrix(caller: Caller, class_id: uuid.UUID, days: Days, paging: Paging) -> M
 
 
 def checking(caller: Caller, filters: Filters) -> Checking:
-    """How records came to be, how they were verified and flagged; and what was refused on these days."""
+    """How records came to be, how they were verified and flagged; and what was refused."""
     is_flagged = func.sum(case((cast(Record.flags, String) != "[]", 1), else_=0))
     kinds = (Record.source, Record.verification)
     query = records(caller, filters, *kinds, func.count(), is_flagged).group_by(*kinds).order_by(*kinds)
@@ -422,9 +430,9 @@ def checking(caller: Caller, filters: Filters) -> Checking:
     tried = (
         caller.rows(Attempt, Attempt.refused, func.count())
         .join(Session, and_(Session.id == Attempt.session_id, caller.owns(Session)))
-        .where(Attempt.refused.is_not(None), filters.days.condition(Session.session_date))
+        .outerjoin(Class, Class.id == Session.class_id)
+        .where(Attempt.refused.is_not(None))
     )
-    if filters.class_id is not None:
-        tried = tried.where(Session.class_id == filters.class_id)
+    tried = of(caller, filters, tried, Attempt.user_id)
     refused = db.session.execute(tried.group_by(Attempt.refused).order_by(Attempt.refused))
     return Checking(made, [Refusals(code, count) for code, count in refused])

@@ -33,6 +33,8 @@ from app.services.organisation_settings import settings_of
 from app.services.passwords import is_password
 from app.services.transaction import filled, reading, release, some_at_once, transaction
 
+PATIENCE = 5.0
+"""Seconds after which nobody waits any longer for somebody else's look-up, whose connection may hang."""
 REMEMBERED = timedelta(days=90)
 """For so long a device is known by its address and name, where it keeps no device token."""
 
@@ -169,10 +171,11 @@ def look_ups() -> GroupCommit[uuid.UUID, Any]:
 
 
 def group_of_look_ups() -> GroupCommit[uuid.UUID, Any]:
-    return GroupCommit(_look_up)
+    return GroupCommit(_look_up, PATIENCE)
 
 
 def _look_up(sign_in_ids: Sequence[uuid.UUID]) -> list[Any]:
+    release()  # whoever asks again has a connection that failed
     rows = reading().execute(SIGNED_IN, {"sign_in_ids": filled(sign_in_ids)})
     found = {row.sign_in_id: row for row in rows}
     return [found.get(id_) for id_ in sign_in_ids]

@@ -41,7 +41,7 @@ def transaction(service: Callable[P, R]) -> Callable[P, R]:
             raise RuntimeError(f"{service.__name__} owns its transaction: it cannot be part of another")
         for attempt in range(1, ATTEMPTS + 1):
             release()  # ends what the look-up of the caller read, so that writing can begin by locking
-            db.session.info.update(writing=True, afterwards={})
+            db.session.info.update(writing=True, afterwards={}, not_counted=set())
             try:
                 db.session.connection(execution_options={"write": True})
                 result = service(*map(_own, args), **{name: _own(value) for name, value in kwargs.items()})

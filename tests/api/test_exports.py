@@ -534,3 +534,10 @@ def test_nobodys_attendance_is_printed_too_and_of_no_more_than_400_days(school: 
     for query in ("start_date=2026-03-02&end_date=2026-03-01", "start_date=2024-01-01&end_date=2026-03-01"):
         for answer in (register(school.office, school.room, query), report(school.office, school.student(), query)):
             assert (answer.status_code, answer.json["code"]) == (400, "dates_refused")
+
+
+def test_a_printout_up_to_the_first_days_there_are_is_one_of_these_days(school: School) -> None:
+    student = school.student()
+    for answer in (register(school.office, school.room, "end_date=0001-01-05"),
+                   report(school.office, student, "end_date=0001-01-05")):  # fmt: skip
+        assert (answer.status_code, answer.mimetype) == (200, "application/pdf")

@@ -289,3 +289,59 @@ def test_a_report_costs_as_many_statements_for_more_people(cast: Cast, room: Cla
     at(2, 120)
     room.mark(room.session(), "Ada", "Emmy", "Sofja", "Hypatia", "Ida")
     assert costs() == few
+
+
+def test_a_session_that_was_closed_before_its_day_does_not_count_until_then(
+    cast: Cast, room: Classroom, at: Any
+) -> None:
+    ada = room.students["Ada"]
+    before = get(ada, f"reports/user/{ada.id}/detailed")["total"]
+    session = room.session(session_date="2026-03-15")
+    room.mark(session, "Ada")
+    assert room.teacher.post(f"/api/attendance/session/{session}/close", {"reason": "early"}).status_code == 200
+    with cast.app.app_context():
+        count_due()
+    told = get(ada, f"reports/user/{ada.id}/detailed")
+    assert (told["total"], told["by_class"][0]["expected"]) == (before, 3)
+    at(15)
+    with cast.app.app_context():
+        count_due()
+    assert get(ada, f"reports/user/{ada.id}/detailed")["total"]["expected"] == 4
+
+
+def test_rubbish_in_a_filter_is_refused_by_name(room: Classroom) -> None:
+    for name in ("department", "year", "section"):
+        for path in ("reports/attendance/trends", "attendance/reports", "reports/attendance/people"):
+            answer = room.teacher.get(f"/api/{path}?{name}=%00")
+            assert (answer.status_code, answer.json["code"]) == (422, "invalid_input"), (path, name)
+
+
+def test_an_id_that_is_no_classs_has_no_figures(room: Classroom) -> None:
+    for id_ in (room.teacher.organisation_id, room.students["Ada"].id):
+        told = get(room.teacher, f"reports/attendance/comparison?{WEEK}&class_id={id_}")
+        assert told["one"]["expected"] == 0
+
+
+def test_refused_check_ins_are_filtered_like_records(room: Classroom, at: Any) -> None:
+    at(7)
+    session = room.session(session_date="2026-03-09")
+    for name in ("Ada", "Mary"):
+        assert room.students[name].post("/api/attendance/check-in", {"session_id": session}).status_code == 403
+    path = "reports/attendance/verification?start_date=2026-03-09"
+    assert [one["attempts"] for one in get(room.teacher, path)["refused"]] == [2]
+    assert [one["attempts"] for one in get(room.teacher, f"{path}&department=Science")["refused"]] == [1]
+    assert get(room.teacher, f"{path}&student_id={room.students['Grace'].id}")["refused"] == []
+
+
+def test_of_a_day_what_has_no_times_comes_last(room: Classroom, at: Any) -> None:
+    at(7)
+    times = {"start_time": "2026-03-09T09:00:00Z", "end_time": "2026-03-09T10:00:00Z"}
+    lesson = room.teacher.post("/api/admin/sessions", {"session_name": "L", "class_id": room.id} | times).json["id"]
+    whole_day = room.session(session_date="2026-03-09")
+    room.mark(whole_day, "Mary")
+    marks = {"marks": [{"student_id": str(room.students["Mary"].id), "status": "absent"}]}
+    assert room.teacher.post(f"/api/attendance/session/{lesson}/marks", marks).status_code == 200
+    path = "reports/attendance/absent-in-a-row?start_date=2026-03-09&at_least=1"
+    assert [one["absences"] for one in get(room.teacher, path)["items"]] == [1]
+    mary = room.students["Mary"]
+    assert get(mary, f"reports/user/{mary.id}/detailed?start_date=2026-03-09")["streaks"]["absent"] == 1

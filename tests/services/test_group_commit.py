@@ -164,3 +164,23 @@ def test_a_session_that_is_closed_between_looking_and_saving_is_looked_at_again(
         refusal, _ = check_in.try_check_in(one.caller, session_id, one.shown, one.when)
     assert refusal is not None
     assert refusal.code == "session_closed"
+
+
+def test_who_has_no_patience_does_their_own_work_while_anothers_hangs() -> None:
+    goes_on, begun = Event(), Event()
+
+    def work(batch: Sequence[int]) -> list[int]:
+        if 0 in batch:
+            begun.set()
+            goes_on.wait(10)
+        return [number * 10 for number in batch]
+
+    group = GroupCommit(work, patience=0.05)
+    with ThreadPoolExecutor(4) as pool:
+        hanging = pool.submit(group.do, 0)
+        begun.wait(10)
+        assert [answer.result(5) for answer in [pool.submit(group.do, number) for number in (1, 2)]] == [10, 20]
+        assert not hanging.done()
+        goes_on.set()
+        assert hanging.result(5) == 0
+    assert group.do(3) == 30
