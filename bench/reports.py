@@ -119,6 +119,7 @@ def calls(
 ) -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """What is asked, beside which plain statement, and how."""
     admin = cast.person(Role.ADMIN)
+    yesterday = (clock.now() - timedelta(days=1)).date()
 
     def get(path: str) -> Callable[[], Any]:
         def ask() -> None:
@@ -135,7 +136,8 @@ def calls(
     yield "a page by student and subject", "by student and subject", get("attendance/reports?per_page=50")
     yield "people by what they missed", "by student and subject", get("reports/attendance/people?standing=chronic")
     yield "a person's report", "by student and subject", get(f"reports/user/{students[0]}/detailed")
-    yield "a page of a day's records", "a day's records", get("attendance?per_page=50")
+    yield "a page of a day's records", "a day's records", get(f"attendance?per_page=50&date={yesterday}")
+    yield "a page of all records", "a day's records", get("attendance?per_page=50")
 
     def mark() -> None:
         body = {"class_id": class_id, "session_name": "Bench"}
