@@ -135,7 +135,7 @@ class PersonDashboard:
 
 def stats(caller: Caller) -> Stats:
     """The organisation today and in the last months, and what was marked or checked in last."""
-    by_role = _users_by_role(caller)
+    by_role = users_by_role(caller)
     months = _last_months(caller.today)
     days = Days(months[0], caller.today)
     by_month = trend(caller, Filters(days), Interval.MONTH)
@@ -154,7 +154,7 @@ def admin_stats(caller: Caller, days: Days) -> AdminStats:
     first, last = days.bounds(caller.today, RECENT)
     today = Days(caller.today, caller.today)
     return AdminStats(
-        users_by_role=_users_by_role(caller),
+        users_by_role=users_by_role(caller),
         sessions=SessionNumbers(how_many_sessions(caller, SessionStatus.ACTIVE), how_many_sessions(caller)),
         today=total(caller, Filters(today)),
         start_date=first,
@@ -198,7 +198,7 @@ def of_children(caller: Caller) -> Sequence[PersonDashboard]:
     return _of_people(caller, db.session.scalars(by_name.limit(MOST)).all())
 
 
-def _users_by_role(caller: Caller) -> dict[Role, int]:
+def users_by_role(caller: Caller) -> dict[Role, int]:
     """Of those who are active; every role is named."""
     counts = caller.rows(User, User.role, func.count()).where(User.status == UserStatus.ACTIVE).group_by(User.role)
     return dict.fromkeys(Role, 0) | dict(db.session.execute(counts).all())

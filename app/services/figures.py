@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, case, distinct, false, func, or_, select, true, union_all
 from sqlalchemy.orm import aliased
@@ -23,7 +23,7 @@ from app import clock
 from app.extensions import db
 from app.models import Class, ClassTeacher, DayCount, Department, Record, Session, Status, StudentProfile, Subject, User
 from app.services.caller import Caller
-from app.services.counting import BY_ITSELF
+from app.services.counting import BY_ITSELF, FIGURES
 from app.services.rates import Counts
 from app.services.records import THERE
 from app.services.sessions import Days
@@ -118,7 +118,7 @@ LATEST_FIRST = (
 )  # fmt: skip
 """Sessions, on all databases alike: of a day those without times come last."""
 Key = tuple[Any, ...]
-COUNTED = ("sessions", *(status.value for status in Status))
+T = TypeVar("T")
 
 
 def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
@@ -133,7 +133,7 @@ def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
             Session.counted_at.is_(None), held(caller), filters.days.condition(Session.session_date)
         )
         query = union_all(summed, recorded.where(Record.session_id.in_(open_ones)))
-    sums = defaultdict[Key, list[int]](lambda: [0] * len(COUNTED))
+    sums = defaultdict[Key, list[int]](lambda: [0] * len(FIGURES))
     for row in db.session.execute(query):
         key, values = tuple(row[: len(by)]), row[len(by) :]
         sums[key] = [one + int(other or 0) for one, other in zip(sums[key], values, strict=True)]
@@ -147,16 +147,20 @@ def total(caller: Caller, filters: Filters) -> Figure:
 
 def trend(caller: Caller, filters: Filters, interval: Interval) -> dict[date, Figure]:
     """A figure for each day, week or month that has records, by its first day, in order; statements as `figures`."""
-    found: dict[date, Figure] = {}
-    for (day,), figure in sorted(figures(caller, filters, By.DAY).items()):
-        first = interval.first_of(day)
-        found[first] = found[first] + figure if first in found else figure
-    return found
+    return together((interval.first_of(day), figure) for (day,), figure in figures(caller, filters, By.DAY).items())
+
+
+def together(some: Iterable[tuple[T, Figure]]) -> dict[T, Figure]:
+    """The sums of the figures that have the same key, in the order of the keys."""
+    sums: dict[Any, Figure] = {}
+    for key, figure in some:
+        sums[key] = sums[key] + figure if key in sums else figure
+    return dict(sorted(sums.items()))
 
 
 def nothing(caller: Caller) -> Figure:
     """The figure of no records."""
-    return _figure(caller, [0] * len(COUNTED))
+    return _figure(caller, [0] * len(FIGURES))
 
 
 def _figure(caller: Caller, values: Sequence[int]) -> Figure:
@@ -186,7 +190,7 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
         whose = DayCount.of_id == caller.organisation_id
     is_wanted = DayCount.is_taken if filters.basis == Basis.TAKEN else true()
     grouped = [columns[each] for each in by]
-    sums = [func.sum(getattr(DayCount, name)) for name in COUNTED]
+    sums = [func.sum(getattr(DayCount, name)) for name in FIGURES]
     query = caller.rows(DayCount, *grouped, *sums)
     if of_people:  # beside people's there are the organisation's and its classes'
         query = query.join(User, and_(User.id == DayCount.of_id, caller.owns(User)))

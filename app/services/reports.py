@@ -32,6 +32,7 @@ from app.models import (
 )
 from app.services.caller import Caller
 from app.services.classes import taught_class
+from app.services.dashboards import users_by_role
 from app.services.errors import TooManySessions
 from app.services.figures import (
     LATEST_FIRST,
@@ -45,6 +46,7 @@ from app.services.figures import (
     of,
     people,
     records,
+    together,
     total,
     trend,
 )
@@ -268,8 +270,7 @@ def summary(caller: Caller, days: Days, paging: Paging) -> OrganisationSummary:
         Named(id_, names.get(id_), figure) for (id_,), figure in figures(caller, filters, By.DEPARTMENT).items()
     ]
     roles = [Named(None, Role(role).value, figure) for (role,), figure in figures(caller, filters, By.ROLE).items()]
-    counted = caller.rows(User, User.role, func.count()).where(User.status == UserStatus.ACTIVE).group_by(User.role)
-    there = {role.value: count for role, count in db.session.execute(counted)}
+    there = {role.value: count for role, count in users_by_role(caller).items() if count}
     return OrganisationSummary(
         days, there, total(caller, filters), classes, sorted(departments, key=_name), sorted(roles, key=_name)
     )
@@ -342,21 +343,14 @@ def trends(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
 def _points(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
     if span == Span.WEEKDAY:
         by_day = figures(caller, filters, By.DAY)
-        weekdays = _together((day.weekday(), figure) for (day,), figure in by_day.items())
-        return [Point(WEEKDAYS[number], figure) for number, figure in weekdays]
+        weekdays = together((day.weekday(), figure) for (day,), figure in by_day.items())
+        return [Point(WEEKDAYS[number], figure) for number, figure in weekdays.items()]
     if span == Span.HOUR:
         zone = ZoneInfo(caller.time_zone)
         by_start = figures(caller, filters, By.START)
-        hours = _together((start.astimezone(zone).hour, figure) for (start,), figure in by_start.items() if start)
-        return [Point(f"{hour:02}:00", figure) for hour, figure in hours]
+        hours = together((start.astimezone(zone).hour, figure) for (start,), figure in by_start.items() if start)
+        return [Point(f"{hour:02}:00", figure) for hour, figure in hours.items()]
     return [Point(str(first), figure) for first, figure in trend(caller, filters, Interval(span)).items()]
-
-
-def _together(some: Iterable[tuple[int, Figure]]) -> list[tuple[int, Figure]]:
-    sums: dict[int, Figure] = {}
-    for key, figure in some:
-        sums[key] = sums[key] + figure if key in sums else figure
-    return sorted(sums.items())
 
 
 def compare(caller: Caller, filters: Filters, other: Days) -> Comparison:
