@@ -7,6 +7,7 @@ import re
 import secrets
 from datetime import timedelta
 from email.utils import parseaddr
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -117,6 +118,8 @@ class Settings(BaseSettings):
         self.database_url = self.database_url or f"sqlite:///{self.instance_dir / 'rollcall.db'}"
         if self.jobs == "celery" and not self.redis_url:
             raise ValueError("JOBS=celery needs REDIS_URL")
+        if self.face_detector == "hog" and find_spec("dlib") is None:
+            raise ValueError("FACE_DETECTOR=hog needs dlib: install the package dlib-bin")
         if self.live_streams >= self.web_threads:
             raise ValueError("LIVE_STREAMS must be less than WEB_THREADS: the others answer everything else")
         if self.secret_key.get_secret_value() and self.face_keys:

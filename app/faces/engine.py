@@ -16,7 +16,7 @@ from app.faces.align import cut_out
 from app.faces.detector import Detector, in_the_picture, resized
 from app.faces.liveness import eye_aspect_ratio
 from app.faces.pictures import decode
-from app.faces.quality import measure, pose
+from app.faces.quality import measure, poses
 from app.faces.types import ROOM, Analysis, Box, Boxes, Chips, Encodings, Face, Live, Scores, Wanted
 
 FOUND_FROM = 0.8
@@ -53,8 +53,8 @@ def analyse(data: bytes, wanted: Wanted = ROOM) -> Analysis:
     points = five_points(image, boxes)
     chips = cut_out(image, points)
     clipped = [_clipped(box, width, height) for box in boxes]
-    qualities = [measure(box.width, *seen) for box, *seen in zip(clipped, chips, points, strict=True)]
-    lives = [_live(seen) for seen in _all_landmarks(image, boxes)] if wanted.is_live else [None] * len(boxes)
+    qualities = [measure(box.width, *seen) for box, *seen in zip(clipped, chips, poses(points), strict=True)]
+    lives = _lives(_all_landmarks(image, boxes)) if wanted.is_live else [None] * len(boxes)
     faces = map(Face, clipped, scores.tolist(), encode(chips), qualities, lives)
     return Analysis(width, height, tuple(faces))
 
@@ -98,8 +98,8 @@ def _all_landmarks(image: NDArray[np.uint8], boxes: Boxes) -> landmarks.Points:
     return landmarks.find(_all_points(), image, boxes)
 
 
-def _live(points: NDArray[np.int64]) -> Live:
-    return Live(pose(points), eye_aspect_ratio(points))
+def _lives(points: landmarks.Points) -> list[Live]:
+    return [Live(turned, eye_aspect_ratio(seen)) for turned, seen in zip(poses(points), points, strict=True)]
 
 
 def _hog(image: NDArray[np.uint8], scale: float) -> tuple[Boxes, Scores]:

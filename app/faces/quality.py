@@ -50,37 +50,38 @@ class Quality:
     bright: float
 
 
-def measure(width: int, chip: NDArray[np.uint8], points: NDArray[Any]) -> Quality:
-    """chip: the aligned face, shape (150, 150, 3). points: its landmarks in the picture, shape (5, 2) or (68, 2)."""
-    turned, grey = pose(points), np.asarray(Image.fromarray(chip).convert("L"))
+def measure(width: int, chip: NDArray[np.uint8], turned: Pose) -> Quality:
+    """chip: the aligned face, shape (150, 150, 3)."""
+    grey = np.asarray(Image.fromarray(chip).convert("L"), np.float32)
     dark, bright = float((grey <= DARK).mean()), float((grey >= BRIGHT).mean())
     light, contrast = float(grey.mean()), float(grey.std())
-    return Quality(width, sharpness(chip), turned.yaw, turned.pitch, turned.roll, light, contrast, dark, bright)
+    return Quality(width, sharpness(grey), turned.yaw, turned.pitch, turned.roll, light, contrast, dark, bright)
 
 
-def sharpness(chip: NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian of the grey face (Pech-Pacheco et al., ICPR 2000): low where it is blurred."""
-    grey = np.asarray(Image.fromarray(chip).convert("L"), np.float32)
+def sharpness(grey: NDArray[np.float32]) -> float:
+    """Variance of the Laplacian of a grey face (Pech-Pacheco et al., ICPR 2000): low where it is blurred."""
     laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
     return float(laplacian.var())
 
 
-def pose(points: NDArray[Any]) -> Pose:
-    """How a head is turned, from its landmarks, shape (5, 2) or (68, 2), under weak perspective: the depths that the
-    model has are taken for the picture's, the model is turned onto all three (Kabsch, 1976), and so again: the
+def poses(points: NDArray[Any]) -> list[Pose]:
+    """How heads are turned, from their landmarks, shape (n, 5, 2) or (n, 68, 2), under weak perspective: the depths
+    that the model has are taken for the picture's, the model is turned onto all three (Kabsch, 1976), and so again: the
     iteration of POSIT (DeMenthon & Davis, IJCV 1995) without perspective.
     """
     model = MODEL - MODEL.mean(0)
-    seen = points[PICKED[len(points)]].astype(np.float64)
-    seen = np.column_stack([seen - seen.mean(0), np.zeros(len(seen))])
-    turn = np.eye(3)
+    seen = points[:, PICKED[points.shape[1]]].astype(np.float64)
+    seen = np.pad(seen - seen.mean(1, keepdims=True), [(0, 0), (0, 0), (0, 1)])
+    turns = np.empty((0, 3, 3))
     for _ in range(ROUNDS):
-        left, _, right = np.linalg.svd(seen.T @ model)
-        turn = left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]) @ right
-        turned = model @ turn.T
-        scale = (turned[:, :2] * seen[:, :2]).sum() / (turned[:, :2] ** 2).sum()
-        seen[:, 2] = scale * turned[:, 2]
-    return _angles(turn)
+        left, _, right = np.linalg.svd(seen.mT @ model)
+        left[:, :, 2] *= np.sign(np.linalg.det(left @ right))[:, None]
+        turns = left @ right
+        turned = model @ turns.mT
+        flat = turned[..., :2]
+        scale = (flat * seen[..., :2]).sum((1, 2)) / (flat**2).sum((1, 2))
+        seen[..., 2] = scale[:, None] * turned[..., 2]
+    return [_angles(turn) for turn in turns]
 
 
 def _angles(turn: NDArray[np.float64]) -> Pose:

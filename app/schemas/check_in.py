@@ -14,10 +14,10 @@ from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text
 from app.schemas.classes import StudentOut
 from app.schemas.faces import Picture
 from app.schemas.sessions import DaysIn, Latitude, Longitude, RecordOut
-from app.services.challenges import Asked
 from app.services.evidence import Shown
 from app.services.geofence import Fix
 from app.services.offline import Captured
+from app.services.organisation_settings import Challenge
 
 Evidence = dict[str, dict[str, Any]]
 EVIDENCE = Field(
@@ -148,7 +148,7 @@ class SyncOut(Out):
 
 
 class ChallengeOut(Out):
-    challenge: Asked = Field(description="To be done before the camera", examples=["turn_left"])
+    challenge: Challenge = Field(description="To be done before the camera", examples=["turn_left"])
     token: str = Field(
         description="To be sent with the frames, as `challenge_token`", examples=["WyJ0dXJuX2xlZnQiXQ.gd8"]
     )

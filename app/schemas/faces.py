@@ -96,6 +96,9 @@ class FaceReportOut(Out):
     oldest: datetime | None = Field(description="When the oldest template was made")
     due_soon: int = Field(description="Templates that are deleted within 30 days, as retention has it", examples=[15])
     sealed_with_older_key: int = Field(description="Templates not yet encrypted with the newest key", examples=[0])
+    sealed_with_no_key: int = Field(
+        description="Templates whose key the server no longer has: nobody is recognised by them", examples=[0]
+    )
     consents: list[ConsentsToOut]
     likeness_permits: int = Field(description="People who may be like somebody else", examples=[2])
     pictures: int = Field(description="Pictures of rooms that are kept", examples=[0])

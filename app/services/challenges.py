@@ -6,7 +6,7 @@ import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -14,18 +14,15 @@ from app import clock
 from app.extensions import settings
 from app.services.caller import Caller
 from app.services.errors import NotFound
+from app.services.organisation_settings import Challenge
 from app.services.seen import see
 
 VALID = timedelta(seconds=60)
 
-Asked = Literal["turn_left", "turn_right", "blink"]
-"""Not to come closer: a photograph can be brought closer as well."""
-ASKED: tuple[Asked, ...] = ("turn_left", "turn_right", "blink")
-
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    challenge: Asked
+    challenge: Challenge
     token: str
     valid_until: datetime
 
@@ -45,12 +42,12 @@ def give(caller: Caller, session_id: uuid.UUID) -> Given:
     if seen is None or not seen.is_expected:
         raise NotFound("There is no session with this id")
     now = clock.now()
-    challenge, valid_until = _asked(caller.user_id, session_id, now), now + VALID
+    challenge, valid_until = _asked(caller, session_id, now), now + VALID
     token = _signer().dumps([str(caller.user_id), str(session_id), challenge, valid_until.timestamp()])
     return Given(challenge, token if isinstance(token, str) else token.decode(), valid_until)
 
 
-def read(caller: Caller, session_id: uuid.UUID, token: str, at: datetime) -> Asked:
+def read(caller: Caller, session_id: uuid.UUID, token: str, at: datetime) -> Challenge:
     """What the caller was asked to do, to check in to the session. Raises ChallengeRefused."""
     try:
         user, session, challenge, valid_until = _signer().loads(token)
@@ -60,16 +57,16 @@ def read(caller: Caller, session_id: uuid.UUID, token: str, at: datetime) -> Ask
         raise ChallengeRefused("challenge_wrong")
     if at > datetime.fromtimestamp(valid_until, UTC):
         raise ChallengeRefused("challenge_expired")
-    asked: Asked = challenge
-    return asked
+    return cast(Challenge, challenge)
 
 
-def _asked(user_id: uuid.UUID, session_id: uuid.UUID, at: datetime) -> Asked:
+def _asked(caller: Caller, session_id: uuid.UUID, at: datetime) -> Challenge:
     """As if at random, but asking again and again brings no other before the next minute does."""
     key = hmac.digest(_secret().encode(), b"rollcall challenge", "sha256")
     minute = int(at.timestamp() // VALID.total_seconds())
-    digest = hmac.digest(key, user_id.bytes + session_id.bytes + minute.to_bytes(8, "big"), "sha256")
-    return ASKED[int.from_bytes(digest) % len(ASKED)]
+    digest = hmac.digest(key, caller.user_id.bytes + session_id.bytes + minute.to_bytes(8, "big"), "sha256")
+    challenges = caller.settings.faces.challenges
+    return challenges[int.from_bytes(digest) % len(challenges)]
 
 
 def _signer() -> URLSafeSerializer:

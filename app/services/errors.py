@@ -364,6 +364,10 @@ class DatabaseUnavailable(Refusal):
     status, code, title = 503, "database_unavailable", "The database does not answer: try again in a moment"
 
 
+class NotOpened(Refusal):
+    status, code, title = 503, "key_missing", "The server no longer has the key with which this was encrypted"
+
+
 class IdempotencyKeyInvalid(Refusal):
     status, code, title = 400, "idempotency_key_invalid", "An Idempotency-Key has 1 to 255 printable ASCII characters"
 

@@ -25,12 +25,13 @@ from app.faces import (
 )
 from app.models import FaceTemplate
 from app.services.caller import Caller
-from app.services.challenges import Asked, ChallengeRefused, read
+from app.services.challenges import ChallengeRefused, read
 from app.services.consents import standing
 from app.services.decision import Piece
 from app.services.errors import FaceRejected, PictureTooLarge
 from app.services.face_data import analyse, tolerance
 from app.services.face_vault import unseal_all
+from app.services.organisation_settings import Challenge
 from app.services.transaction import release
 
 
@@ -102,7 +103,7 @@ def _compared(caller: Caller, own: Face, templates: Encodings) -> Piece:
     return Piece("pass" if found.outcome == "recognised" else "uncertain", figures)
 
 
-def _live(compared: Piece, challenge: Asked, own: Face, analyses: Sequence[Analysis], limit: float) -> Piece:
+def _live(compared: Piece, challenge: Challenge, own: Face, analyses: Sequence[Analysis], limit: float) -> Piece:
     """As compared, unless the frames say less. Who was compared is who answered, also where the picture is none of the
     frames."""
     frames = [frame(analysis) for analysis in analyses]

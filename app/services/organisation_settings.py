@@ -26,6 +26,8 @@ class Evidence(StrEnum):
 
 
 LateArrival = Literal["accept", "review", "refuse"]
+Challenge = Literal["turn_left", "turn_right", "blink", "move_closer"]
+"""What somebody can be asked to do before the camera."""
 
 
 def _network(text: str) -> str:
@@ -92,6 +94,10 @@ class Geofence(_Part):
         return self
 
 
+def _each_once(challenges: list[Challenge]) -> list[Challenge]:
+    return list(dict.fromkeys(challenges))
+
+
 class FacePolicy(_Part):
     enabled: bool = Field(True, strict=True, description="Whether faces may be enrolled and recognised at all")
     tolerance: float | None = Field(
@@ -122,6 +128,11 @@ class FacePolicy(_Part):
     )
     liveness: bool = Field(
         False, strict=True, description="Whether who checks in by face must turn or blink before the camera when asked"
+    )
+    challenges: Annotated[list[Challenge], AfterValidator(_each_once)] = Field(
+        default=["turn_left", "turn_right", "blink"],
+        min_length=1,
+        description="What may be asked for then. Not by default `move_closer`: a photograph can be brought closer, too",
     )
 
 

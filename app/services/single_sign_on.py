@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from cryptography.fernet import InvalidToken
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -30,6 +29,7 @@ from app.services.errors import (
     LastAdmin,
     MissingFields,
     NotFound,
+    NotOpened,
     ProviderUnavailable,
     RegistrationRefused,
     SingleSignOnFailed,
@@ -209,7 +209,7 @@ def redirect_uri(organisation_id: uuid.UUID) -> str:
 def _opened(kept: str, state: str | None) -> _Begun:
     try:
         begun = _Begun.model_validate_json(unseal(kept.encode(), LIFETIME))
-    except (InvalidToken, ValueError) as forged:
+    except (NotOpened, ValueError) as forged:
         raise SingleSignOnFailed("This browser has not begun to sign in, or too long ago: begin again") from forged
     if not secrets.compare_digest(begun.state.encode(), (state or "").encode()):
         raise SingleSignOnFailed("This is not the sign-in that this browser has begun: begin again")

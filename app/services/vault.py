@@ -20,6 +20,7 @@ from app.models import (
     SecondFactor,
     SingleSignOn,
 )
+from app.services.errors import NotOpened
 from app.services.transaction import transaction
 
 SEALED = (
@@ -45,22 +46,27 @@ def seal(secret: bytes) -> bytes:
 def unseal(kept: bytes, lifetime: timedelta | None = None) -> bytes:
     """What was sealed, with whichever of FACE_KEYS.
 
-    Raises InvalidToken: it was not sealed here, or longer ago than `lifetime`.
+    Raises NotOpened: it was not sealed here, or longer ago than `lifetime`.
     """
-    return vault().decrypt(kept, None if lifetime is None else int(lifetime.total_seconds()))
+    try:
+        return vault().decrypt(kept, None if lifetime is None else int(lifetime.total_seconds()))
+    except InvalidToken:
+        raise NotOpened from None
 
 
 def vault() -> MultiFernet:
     return MultiFernet([Fernet(key.get_secret_value()) for key in settings().face_keys])
 
 
-def is_newest(kept: bytes) -> bool:
-    """Whether it was sealed with the newest of FACE_KEYS."""
-    try:
-        Fernet(settings().face_keys[0].get_secret_value()).decrypt(kept)
-    except InvalidToken:
-        return False
-    return True
+def which_key(kept: bytes) -> int | None:
+    """The place among FACE_KEYS of the one that it was sealed with, 0 the newest; None: it is not among them."""
+    for place, key in enumerate(settings().face_keys):
+        try:
+            Fernet(key.get_secret_value()).decrypt(kept)
+        except InvalidToken:
+            continue
+        return place
+    return None
 
 
 def rotate_key() -> tuple[int, int]:

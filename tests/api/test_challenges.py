@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from app.faces import landmarks, pool
+from app.models import Role
 from tests.api.test_check_in import NINE, at, check_in, decide, kept, lecture, room, with_policy
 from tests.api.test_sync import captured, sync, told
 from tests.conftest import Cast, Person
@@ -41,11 +42,22 @@ def lids(part: float) -> Image.Image:
     return Image.blend(astronaut(), shown, part)
 
 
+def away(part: float) -> Image.Image:
+    """Eileen Collins, so large a part of a picture of the same size."""
+    portrait = astronaut().resize((2 * astronaut().width, 2 * astronaut().height), Image.Resampling.LANCZOS)
+    shot = Image.new("RGB", portrait.size, WALL)
+    shot.paste(portrait.resize((int(shot.width * part), int(shot.height * part)), Image.Resampling.LANCZOS))
+    return shot
+
+
 SHOWN: dict[str, Callable[[], Image.Image]] = {
     "open": astronaut,
     "half": lambda: lids(0.7),
     "shut": lambda: lids(1),
     "grace": grace_hopper,
+    "closer": lambda: away(0.9),
+    "far": lambda: away(0.75),
+    "farther": lambda: away(0.6),
     "wall": lambda: Image.new("RGB", (100, 100), WALL),
 }
 BLINK, HALF = ("open", "shut", "open"), ("open", "half", "open")
@@ -182,6 +194,22 @@ def test_the_organisation_asks_for_it_and_a_session_can_do_without(
     without = with_policy(room, requires=["face"], liveness=False)
     assert check_in(eileen, without, image=taken("open")).status_code == 201
     assert check_in(eileen, with_policy(room, requires=[])).status_code == 201
+
+
+def test_to_come_closer_is_asked_where_the_organisation_says_so(room: Classroom, eileen: Person, decide: Any) -> None:
+    decide(faces={"challenges": ["move_closer", "move_closer"]})
+    session, given = asked(room, eileen, "move_closer")
+    answer = respond(eileen, session, given["token"], ["closer", "far", "farther"])
+    assert (answer.status_code, answer.json["code"]) == (403, "liveness_not_done")
+    assert respond(eileen, session, given["token"], ["farther", "far", "closer"]).status_code == 201
+
+
+@pytest.mark.parametrize("challenges", [[], ["smile"]])
+def test_what_is_asked_is_one_of_what_can_be_decided(cast: Cast, challenges: list[str]) -> None:
+    admin = cast.person(Role.ADMIN)
+    sent = {"settings": {"faces": {"challenges": challenges}}}
+    answer = admin.put(f"/admin/organizations/{admin.organisation_id}", sent)
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid_input")
 
 
 def test_without_network_nobody_can_be_challenged(room: Classroom, eileen: Person) -> None:

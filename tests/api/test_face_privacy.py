@@ -419,3 +419,7 @@ def test_the_report_counts_what_waits_for_the_newest_key(
     assert admin.get("/api/face-data/report").json["sealed_with_older_key"] == 2
     assert cast.app.test_cli_runner().invoke(args=["faces", "rotate-key"]).exit_code == 0
     assert admin.get("/api/face-data/report").json["sealed_with_older_key"] == 0
+    with cast.app.app_context():
+        monkeypatch.setattr(settings(), "face_keys", [SecretStr(Fernet.generate_key().decode())])
+    report = admin.get("/api/face-data/report").json
+    assert (report["sealed_with_older_key"], report["sealed_with_no_key"]) == (0, 2)

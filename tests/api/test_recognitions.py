@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from app import clock
-from app.extensions import db
+from app.extensions import db, settings
 from app.faces import Analysis, Box, Face, Match, Quality, match
 from app.models import Base, FaceTemplate, Recognition, RecognitionPicture, Role, SeenFace
 from app.services import recognition, recognitions, retention, vault
@@ -228,6 +230,18 @@ def test_a_picture_is_kept_encrypted_and_in_parts(
         assert set(db.session.scalars(select(RecognitionPicture.sealed))).isdisjoint(kept)
     assert room.teacher.get(path(taken, "/picture")).data == JPEG
     assert admin.get("/api/face-data/report").json["pictures"] == 1
+
+
+@pytest.mark.usefixtures("kept_pictures")
+def test_a_picture_whose_key_is_gone_is_said_to_be(
+    cast: Cast, room: Classroom, show: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show([])
+    taken = take(room)
+    with cast.app.app_context():
+        monkeypatch.setattr(settings(), "face_keys", [SecretStr(Fernet.generate_key().decode())])
+    answer = room.teacher.get(path(taken, "/picture"))
+    assert (answer.status_code, answer.json["code"]) == (503, "key_missing")
 
 
 @pytest.mark.usefixtures("kept_pictures")

@@ -186,16 +186,19 @@ def test_a_picture_too_thin_for_any_face_has_none(shape: tuple[int, int, int], m
     assert [len(found) for found in detect(np.zeros(shape, np.uint8))] == [0, 0]
 
 
+def grey_of(chip: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.asarray(Image.fromarray(chip).convert("L"), np.float32)
+
+
 def test_sharpness_is_the_variance_of_the_grey_faces_laplacian() -> None:
-    chip = chip_of("grace_hopper")
-    grey = np.asarray(Image.fromarray(chip).convert("L"), np.float32)
-    assert sharpness(chip) == pytest.approx(ndimage.laplace(grey)[1:-1, 1:-1].var(), rel=1e-4)
+    grey = grey_of(chip_of("grace_hopper"))
+    assert sharpness(grey) == pytest.approx(ndimage.laplace(grey)[1:-1, 1:-1].var(), rel=1e-4)
 
 
 def test_a_picture_out_of_focus_has_less_sharpness() -> None:
     portrait, box = pictures.grace_hopper(), edges(analysis("grace_hopper").faces[0].box)
     shots = [np.asarray(portrait.filter(ImageFilter.GaussianBlur(radius))) for radius in (0, 1, 2, 4)]
-    blurred = [sharpness(align(shot, box)[0]) for shot in shots]
+    blurred = [sharpness(grey_of(align(shot, box)[0])) for shot in shots]
     assert blurred == sorted(blurred, reverse=True)
     assert blurred[-1] < blurred[0] / 10
 

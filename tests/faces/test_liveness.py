@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.faces import landmarks
 from app.faces.engine import analyse
 from app.faces.liveness import Challenge, Frame, decide, eye_aspect_ratio
-from app.faces.quality import pose
+from app.faces.quality import poses
 from tests import pictures
 from tests.faces.known import PORTRAITS
 from tests.faces.test_landmarks import ours
@@ -28,7 +28,7 @@ def person(place: float = 0.0) -> NDArray[np.float32]:
 
 
 def frame(yaw: float = 0, eyes: float = 0.3, width: int = 200, place: float = 0, pitch: float = 0) -> Frame:
-    return Frame(pose(turned(yaw, pitch, 0, 68)), eyes, width, person(place))
+    return Frame(poses(turned(yaw, pitch, 0, 68)[None])[0], eyes, width, person(place))
 
 
 TURNING = [frame(yaw) for yaw in (0, 8, 18, 25)]
@@ -121,4 +121,4 @@ def photograph(name: str, angle: float, zoom: float) -> Frame:
     (face,) = analyse(pictures.encode(shot, "PNG")).faces
     box = np.array([[face.box.left, face.box.top, face.box.left + face.box.width, face.box.top + face.box.height]])
     (points,) = landmarks.find(ours(68), np.asarray(shot), box)
-    return Frame(pose(points), eye_aspect_ratio(points), face.box.width, face.encoding)
+    return Frame(poses(points[None])[0], eye_aspect_ratio(points), face.box.width, face.encoding)

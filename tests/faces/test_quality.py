@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.faces.quality import MODEL, PICKED, measure, pose
+from app.faces.quality import MODEL, PICKED, Pose, measure, poses
 from tests.faces.known import PICTURES, analysis
 
 
@@ -26,7 +26,7 @@ def turned(yaw: float, pitch: float, roll: float, count: int = 5) -> NDArray[np.
     "angles", [(0, 0, 0), (30, 0, 0), (-30, 0, 0), (0, 20, 0), (0, -20, 0), (0, 0, 15), (25, 10, -10), (40, -10, 5)]
 )
 def test_a_pose_is_the_one_by_which_the_head_was_turned(angles: tuple[float, float, float], count: int) -> None:
-    found = pose(turned(*angles, count))
+    (found,) = poses(turned(*angles, count)[None])
     np.testing.assert_allclose((found.yaw, found.pitch, found.roll), angles, atol=1)
 
 
@@ -43,6 +43,6 @@ def test_the_test_pictures_show_people_who_look_more_or_less_into_the_camera() -
 def test_exposure_is_told_by_mean_deviation_and_what_is_lost() -> None:
     chip = np.full((150, 150, 3), 100, np.uint8)
     chip[:15], chip[15:45] = 0, 255
-    quality = measure(80, chip, turned(0, 0, 0))
+    quality = measure(80, chip, Pose(0, 0, 0))
     assert (quality.width, quality.dark, quality.bright) == (80, 0.1, 0.2)
     np.testing.assert_allclose((quality.brightness, quality.contrast), (121, 73.239), atol=0.01)
