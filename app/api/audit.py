@@ -24,7 +24,7 @@ CSV: Any = {200: {"description": "A file", "content": {"text/csv": {"schema": {"
 @audit.output(AuditPageOut)
 def search(query_data: AuditListIn) -> Page[dict[str, Any]]:
     """Who changed what, the latest first"""
-    wanted = query_data.model_dump(exclude={"page", "per_page", "sort"})
+    wanted = query_data.model_dump(exclude={"page", "per_page", "sort", "after"})
     return audit_log.search(caller(), AuditFilter(**wanted), query_data.paging)
 
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 import uuid
 from datetime import date
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Tenant, table_args
+from app.models.base import Base, Tenant
 
 
 class DayCount(Tenant, Base):
-    """How many records of each status the counted sessions of a day hold (`Session.counted_at`): all of the
-    organisation's, those of a class, or those of a person; of a person also those of a month."""
+    """How many records of each status the counted sessions of a day, or of a month, hold (`Session.counted_at`): all of
+    the organisation's, those of a class, or those of a person.
+
+    The rows lie in the order of the key: a sum reads those beside each other.
+    """
 
     __tablename__ = "day_counts"
     audited = False
-    __table_args__ = table_args(UniqueConstraint("organisation_id", "of_id", "is_month", "day", "is_taken"))
+    __table_args__ = (
+        PrimaryKeyConstraint("organisation_id", "is_month", "of_id", "day", "is_taken"),
+        Base.__table_args__ | {"sqlite_with_rowid": False},
+    )
+    id = None  # type: ignore[assignment]
+    created_at = None  # type: ignore[assignment]
 
+    is_month: Mapped[bool]
     of_id: Mapped[uuid.UUID]
     """The organisation's id, a class's or a person's."""
-    is_month: Mapped[bool]
     day: Mapped[date]
     """Of a month, its first."""
     is_taken: Mapped[bool]

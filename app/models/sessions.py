@@ -55,7 +55,7 @@ class Session(Tenant, Base):
         Index(None, "organisation_id", "class_id", "session_date"),
         Index(None, "organisation_id", "subject_id", "session_date"),
         Index(None, "organisation_id", "timetable_id", "session_date"),
-        Index(None, "organisation_id", "session_date"),
+        Index(None, "organisation_id", "session_date", "id"),
         Index(None, "organisation_id", "ends_at"),
         Index(None, "closed_at", "ends_at"),
         Index(None, "organisation_id", "counted_at", "session_date"),

@@ -90,18 +90,25 @@ class PageOut(Out):
     per_page: int = Field(examples=[20])
     total: int = Field(examples=[1])
     pages: int = Field(examples=[1])
+    next: str | None = Field(
+        None,
+        description="Sent as `after`, it brings the next page, however long the list, without counting it again; null "
+        "on the last page, and where the order allows none",
+        examples=["W1siLWRhdGUiXSwxLDIxXQ.sQ8"],
+    )
 
 
 class PageIn(In):
-    """`?page=&per_page=&sort=`; each list adds its own filters and says what it sorts by."""
+    """`?page=&per_page=&sort=&after=`; each list adds its own filters and says what it sorts by."""
 
     page: int = Field(1, ge=1, le=1_000_000)
     per_page: int = Field(20, ge=1, le=100)
+    after: str | None = Field(None, max_length=2000, description="The page before's `next`; then `page` counts nothing")
     sort: Annotated[list[str], SortBy("created_at")] = Field(default_factory=lambda: ["created_at"])
 
     @property
     def paging(self) -> Paging:
-        return Paging(self.page, self.per_page, self.sort)
+        return Paging(self.page, self.per_page, self.sort, self.after)
 
 
 def _of_names(name: str) -> str:

@@ -10,15 +10,29 @@ is not counted in is counted when it is asked for (`services.figures`).
 from __future__ import annotations
 
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, event, func, inspect, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    delete,
+    event,
+    func,
+    inspect,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import ORMExecuteState, UOWTransaction
 from sqlalchemy.orm import Session as Database
-from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
@@ -31,15 +45,13 @@ UNTIMED = timedelta(hours=36)
 """So long after midnight UTC its day is over everywhere for a session without an end."""
 BY_ITSELF = (Source.CLOSE, Source.LEAVE)
 """Records that come without anybody taking the register."""
-KEY = ("organisation_id", "of_id", "is_month", "day", "is_taken")
+KEY = ("organisation_id", "is_month", "of_id", "day", "is_taken")
 FIGURES = ("sessions", *(status.value for status in Status))
 MATTERS = {
     Record: {"session_id", "student_id", "status", "source"},
     Session: {"class_id", "session_date", "cancelled_at"},
 }
 """What counts depend on."""
-
-Key = tuple[uuid.UUID, uuid.UUID, bool, date, bool]
 
 
 def count_due() -> None:
@@ -129,32 +141,42 @@ def _due() -> Sequence[uuid.UUID]:
 
 
 def _add(database: Database, ids: Sequence[uuid.UUID], sign: int) -> None:
-    """Add what these sessions' records come to, or take it away."""
-    counts = defaultdict[Key, Counter[str]](Counter)
-    sessions = select(Session.id, Session.organisation_id, Session.class_id, Session.session_date)
-    records = defaultdict[uuid.UUID, list[Any]](list)
-    said = select(Record.session_id, Record.student_id, Record.status, Record.source)
-    for row in database.execute(said.where(Record.session_id.in_(ids))):
-        records[row.session_id].append(row)
-    for session in database.execute(sessions.where(Session.id.in_(ids))):
-        those = records[session.id]
-        is_taken = any(record.source not in BY_ITSELF for record in those)
-        statuses = Counter(record.status.value for record in those)
-        for of_id in (session.organisation_id, session.class_id):
-            if of_id is not None and those:
-                key = (session.organisation_id, of_id, False, session.session_date, is_taken)
-                counts[key].update(statuses, sessions=1)
-        for record in those:
-            for is_month, day in ((False, session.session_date), (True, session.session_date.replace(day=1))):
-                key = (session.organisation_id, record.student_id, is_month, day, is_taken)
-                counts[key].update({record.status.value: 1}, sessions=1)
-    rows = [
-        {"id": uuid7(), "created_at": clock.now()}
-        | dict(zip(KEY, key, strict=True))
-        | {name: sign * count[name] for name in FIGURES}
-        for key, count in sorted(counts.items())
-    ]
-    add_up(DayCount, rows, KEY, FIGURES)
+    """Add what these sessions' records come to, or take it away: a statement for each month that they are in."""
+    by_month = defaultdict[date, list[uuid.UUID]](list)
+    days = select(Session.session_date, Session.id).where(Session.id.in_(ids)).order_by(Session.session_date)
+    for day, id_ in database.execute(days):
+        by_month[day.replace(day=1)].append(id_)
+    for first, some in by_month.items():
+        add_up(DayCount, _sums(first, some, sign), KEY, FIGURES)
+
+
+def _sums(month: date, ids: Sequence[uuid.UUID], sign: int) -> Select[Any]:
+    """Query of the counts of these sessions, which are all of one month: by its days and as a whole, of the
+    organisation, the classes and the people. In the order of the key, in which whoever counts locks the rows."""
+    by_somebody = func.max(case((Record.source.not_in(BY_ITSELF), 1), else_=0)).over(partition_by=Record.session_id)
+    said = (
+        select(
+            Session.organisation_id, Session.class_id, Session.session_date, Record.session_id, Record.student_id,
+            Record.status, (by_somebody == 1).label("is_taken"),
+        )
+        .join(Record, and_(Record.organisation_id == Session.organisation_id, Record.session_id == Session.id))
+        .where(Session.id.in_(ids))
+        .cte()
+    )  # fmt: skip
+    kinds = [
+        select(
+            said.c.organisation_id, literal(is_month).label("is_month"), of_id.label("of_id"), day.label("day"),
+            said.c.is_taken, said.c.session_id, said.c.status,
+        ).where(of_id.is_not(None))
+        for of_id in (said.c.organisation_id, said.c.class_id, said.c.student_id)
+        for is_month, day in ((False, said.c.session_date), (True, literal(month)))
+    ]  # fmt: skip
+    each = union_all(*kinds).subquery()
+    sums = (func.sum(case((each.c.status == status, sign), else_=0)) for status in Status)
+    key = [each.c[name] for name in KEY]
+    return (
+        select(*key, sign * func.count(each.c.session_id.distinct()), *sums).where(true()).group_by(*key).order_by(*key)
+    )
 
 
 @event.listens_for(db.session, "before_flush")

@@ -368,6 +368,10 @@ class NotOpened(Refusal):
     status, code, title = 503, "key_missing", "The server no longer has the key with which this was encrypted"
 
 
+class CursorInvalid(Refusal):
+    status, code, title = 422, "cursor_invalid", "This is not the `next` of a page of this list in this order"
+
+
 class IdempotencyKeyInvalid(Refusal):
     status, code, title = 400, "idempotency_key_invalid", "An Idempotency-Key has 1 to 255 printable ASCII characters"
 

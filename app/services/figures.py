@@ -194,7 +194,7 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
     query = caller.rows(DayCount, *grouped, *sums)
     if of_people:  # beside people's there are the organisation's and its classes'
         query = query.join(User, and_(User.id == DayCount.of_id, caller.owns(User)))
-    when = _days_or_months(filters.days) if of_people and By.DAY not in by else _days(filters.days)
+    when = _days(filters.days) if By.DAY in by else _days_or_months(filters.days)
     return query.where(whose, is_wanted, when).group_by(*grouped)
 
 

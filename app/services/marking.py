@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_
+from sqlalchemy import ColumnElement, Select, and_, func, or_
 from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
 
@@ -220,20 +220,30 @@ def _because(reason: str | None) -> None:
 
 def search(caller: Caller, wanted: RecordFilter, paging: Paging) -> Page[MarkedRecord]:
     """Records of those whom the caller may see."""
-    query = _shown(caller).where(wanted.days.condition(Session.session_date))
+    of_sessions = [wanted.days.condition(Session.session_date)] if wanted.days != Days() else []
+    of_records: list[ColumnElement[bool]] = []
     if not caller.is_staff:
-        seen = visible_students(caller, User.id)
-        query = query.where(or_(Record.student_id.in_(seen), Record.student_id == caller.user_id))
-    for column, value in (
-        (Record.student_id, wanted.student_id),
-        (Session.class_id, wanted.class_id),
-        (Session.subject_id, wanted.subject_id),
+        seen = db.session.scalars(visible_students(caller, User.id)).all()
+        of_records.append(Record.student_id.in_([*seen, caller.user_id]))
+    for conditions, column, value in (
+        (of_records, Record.student_id, wanted.student_id),
+        (of_sessions, Session.class_id, wanted.class_id),
+        (of_sessions, Session.subject_id, wanted.subject_id),
     ):
         if value is not None:
-            query = query.where(column == value)
-    columns = {"id": Record.id, "date": Session.session_date, "timestamp": Record.marked_at}
-    page = paginate(query, paging, columns)
+            conditions.append(column == value)
+    counted = caller.rows(Record, Record.id).where(*of_records)
+    if of_sessions:
+        counted = counted.join(Session, _of_session(caller)).where(*of_sessions)
+    # in the order of the indexes: a page is as quick as it is short
+    within = Session.id, Record.student_id
+    columns = {"id": within, "date": Session.session_date, "timestamp": Record.marked_at}
+    page = paginate(_shown(caller).where(*of_records, *of_sessions), paging, columns, counted)
     return page.of([MarkedRecord(*row) for row in page.items])
+
+
+def _of_session(caller: Caller) -> ColumnElement[bool]:
+    return and_(Session.id == Record.session_id, caller.owns(Session))
 
 
 def _shown(caller: Caller) -> Select[Any]:
@@ -242,7 +252,7 @@ def _shown(caller: Caller) -> Select[Any]:
     return (
         caller.rows(Record, Record, User, Session, StudentProfile.roll_number, Subject.name, name)
         .join(User, User.id == Record.student_id)
-        .join(Session, Session.id == Record.session_id)
+        .join(Session, _of_session(caller))
         .outerjoin(StudentProfile, and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile)))
         .outerjoin(Subject, Subject.id == Session.subject_id)
         .join(marker, marker.id == Record.marked_by_id)

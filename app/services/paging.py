@@ -1,14 +1,17 @@
-"""A page of a list."""
+"""A page of a list: by its number, or by where the page before it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, select
+from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy import ColumnElement, Select, and_, func, inspect, or_, select
 
-from app.extensions import db
+from app.extensions import db, settings
+from app.services.errors import CursorInvalid
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -16,10 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
+    """next: the cursor of the page after it; None where there is none, or where the list has none."""
+
     items: Sequence[T]
     page: int
     per_page: int
     total: int
+    next: str | None = None
 
     @property
     def pages(self) -> int:
@@ -27,30 +33,128 @@ class Page(Generic[T]):
 
     def of(self, items: Sequence[S]) -> Page[S]:
         """The same page, with what its items became."""
-        return Page(items, self.page, self.per_page, self.total)
+        return replace(self, items=items)  # type: ignore[arg-type, return-value]
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which part of a list is wanted, and in which order (`name,-created_at`)."""
+    """Which part of a list is wanted, and in which order (`name,-created_at`). after: the cursor that the page before
+    gave; then no number counts."""
 
     page: int
     per_page: int
     sort: Sequence[str]
+    after: str | None = None
 
 
-def paginate(query: Select[Any], paging: Paging, columns: dict[str, Any]) -> Page[Any]:
-    """The wanted page of the query's rows, in two statements.
+@dataclass(frozen=True, slots=True)
+class _Order:
+    column: Any
+    is_descending: bool
 
-    columns: what may be sorted by. The first one also decides between equals, so give it something unique.
+    @property
+    def directed(self) -> Any:
+        return self.column.desc() if self.is_descending else self.column.asc()
+
+    def beyond(self, value: Any) -> ColumnElement[bool]:
+        beyond: ColumnElement[bool] = self.column < value if self.is_descending else self.column > value
+        return beyond
+
+    @property
+    def is_never_null(self) -> bool:
+        """Databases do not agree on which side of the others nothing is."""
+        return not getattr(inspect(self.column).expression, "nullable", True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """What a page ended with. page, total: its number, and how many rows there were with the first one."""
+
+    sort: Sequence[str]
+    page: int
+    total: int
+    values: Sequence[Any]
+
+    def signed(self) -> str:
+        """Nobody has the database compare with what is no value of its columns."""
+        values = [value if isinstance(value, int | float | str) else str(value) for value in self.values]
+        said = _signer().dumps([list(self.sort), self.page, self.total, values])
+        return said if isinstance(said, str) else said.decode()
+
+
+def paginate(
+    query: Select[Any], paging: Paging, columns: dict[str, Any], counted: Select[Any] | None = None
+) -> Page[Any]:
+    """The wanted page of the query's rows, in two statements, or with a cursor in one.
+
+    columns: what may be sorted by. The first one also decides between equals, so give it something unique; it may be
+    several columns. Where none of those that are sorted by is ever null, the page has a cursor for the next: however
+    long the list, that is found at once where an index is in the list's order.
+    counted: a query of as many rows that is quicker to count than this one.
+
+    Raises CursorInvalid.
     """
-    total = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    order = [columns[name.removeprefix("-")] for name in paging.sort]
-    directed = [c.desc() if name.startswith("-") else c.asc() for name, c in zip(paging.sort, order, strict=True)]
-    rows = db.session.execute(
-        query.order_by(*directed, next(iter(columns.values())))
-        .limit(paging.per_page)
-        .offset((paging.page - 1) * paging.per_page)
-    )
-    items = rows.scalars().all() if len(query.column_descriptions) == 1 else rows.all()
-    return Page(items, paging.page, paging.per_page, total)
+    order = list(_order(paging.sort, columns))
+    if paging.after is None:
+        total = db.session.scalar(select(func.count()).select_from(_bare(query if counted is None else counted))) or 0
+        number, query = paging.page, query.offset((paging.page - 1) * paging.per_page)
+    else:
+        cursor = _read(paging.after, paging, order)
+        number, total, query = cursor.page + 1, cursor.total, query.where(_after(order, cursor.values))
+    width = len(query.column_descriptions)
+    ordered = query.order_by(*(each.directed for each in order)).add_columns(*(each.column for each in order))
+    found = db.session.execute(ordered.limit(paging.per_page + 1)).freeze()
+    items = found().columns(*range(width))
+    page = Page((items.scalars() if width == 1 else items).all()[: paging.per_page], number, paging.per_page, total)
+    rows = found().all()
+    if len(rows) <= paging.per_page or not all(each.is_never_null for each in order):
+        return page
+    values = rows[paging.per_page - 1][width:]
+    return replace(page, next=_Cursor(paging.sort, number, total, values).signed())
+
+
+def _bare(query: Select[Any]) -> Any:
+    return query.order_by(None).subquery()
+
+
+def _order(sort: Sequence[str], columns: dict[str, Any]) -> Iterator[_Order]:
+    """Those that decide between equals go the way of the last one before them: so one index can have all of them."""
+    is_descending = False
+    for name in (*sort, ""):
+        is_descending = name.startswith("-") if name else is_descending
+        some = columns[name.removeprefix("-") or next(iter(columns))]
+        yield from (_Order(column, is_descending) for column in (some if isinstance(some, tuple) else (some,)))
+
+
+def _after(order: Sequence[_Order], values: Sequence[Any]) -> ColumnElement[bool]:
+    """The condition that a row comes after the one that has these values."""
+    steps = [
+        and_(
+            *(each.column == value for each, value in zip(order[:n], values, strict=False)), order[n].beyond(values[n])
+        )
+        for n in range(len(order))
+    ]
+    first = order[0]
+    # what the others say already, in a form for which a database uses an index
+    return and_(or_(first.column == values[0], first.beyond(values[0])), or_(*steps))
+
+
+def _read(token: str, paging: Paging, order: Sequence[_Order]) -> _Cursor:
+    try:
+        sort, page, total, texts = _signer().loads(token)
+        values = [_value(each.column.type.python_type, text) for each, text in zip(order, texts, strict=True)]
+    except (BadData, ValueError):
+        raise CursorInvalid from None
+    if sort != list(paging.sort):
+        raise CursorInvalid
+    return _Cursor(sort, page, total, values)
+
+
+def _value(kind: Any, text: Any) -> Any:
+    if issubclass(kind, date):  # a time is one as well
+        return kind.fromisoformat(text)
+    return kind(text)
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(settings().secret_key.get_secret_value(), "cursor")

@@ -83,7 +83,7 @@ class RecordView:
 class SessionRecords(Page[RecordView]):
     """A page of a session's records; the counts are of the whole session, and for its teachers only."""
 
-    counts: Counts | None
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def records_of_session(caller: Caller, session_id: uuid.UUID, paging: Paging) ->
     )
     records = [RecordView(record, student, session, is_for_staff=is_teacher) for record, student in page.items]
     counts = session_counts(caller, [session])[session.id] if is_teacher else None
-    return SessionRecords(records, page.page, page.per_page, page.total, counts)
+    return SessionRecords(records, page.page, page.per_page, page.total, page.next, counts)
 
 
 def report(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionReport:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, Insert, Table, Update, select
+from sqlalchemy import Connection, CursorResult, Delete, Dialect, Insert, Select, Table, Update, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -152,12 +152,20 @@ def insert_new(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequen
     return set(db.session.scalars(select(model.id).where(model.id.in_([row["id"] for row in rows]))))
 
 
-def add_up(model: type[Base], rows: Sequence[dict[str, Any]], unique: Sequence[str], figures: Sequence[str]) -> None:
-    """Insert rows, or where their `unique` columns are taken, add their figures to what is there. They are not for the
-    audit log."""
-    if rows:
-        statement = _adding(_dialect().name, model, tuple(unique), tuple(figures))
-        db.session.execute(statement, list(rows), execution_options={"audited": False})
+def add_up(model: type[Base], query: Select[Any], unique: Sequence[str], figures: Sequence[str]) -> None:
+    """Insert what the query selects, the `unique` columns and then the figures; where the former are taken, add
+    the figures to what is there. It is not for the audit log."""
+    names, table = [*unique, *figures], cast(Table, model.__table__)
+    match _dialect().name:
+        case "postgresql" | "sqlite" as name:
+            insert: Any = (postgresql if name == "postgresql" else sqlite).insert(table).from_select(names, query)
+            added = {figure: table.c[figure] + insert.excluded[figure] for figure in figures}
+            statement = insert.on_conflict_do_update(index_elements=unique, set_=added)
+        case _:
+            insert = mysql.insert(table).from_select(names, query)
+            added = {figure: table.c[figure] + insert.inserted[figure] for figure in figures}
+            statement = insert.on_duplicate_key_update(added)
+    db.session.execute(statement, execution_options={"audited": False})
 
 
 def _dialect() -> Dialect:
@@ -180,17 +188,6 @@ def _unless_taken(dialect: str, model: type[Base], unique: tuple[str, ...]) -> I
             return sqlite.insert(table).on_conflict_do_nothing(index_elements=unique)
         case _:  # not INSERT IGNORE, which would swallow every other error too
             return mysql.insert(table).on_duplicate_key_update({unique[0]: table.c[unique[0]]})
-
-
-@cache
-def _adding(dialect: str, model: type[Base], unique: tuple[str, ...], figures: tuple[str, ...]) -> Insert:
-    table = cast(Table, model.__table__)
-    if dialect in {"postgresql", "sqlite"}:
-        insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-        added = {name: table.c[name] + insert.excluded[name] for name in figures}
-        return cast(Insert, insert.on_conflict_do_update(index_elements=unique, set_=added))
-    inserted = mysql.insert(table)
-    return inserted.on_duplicate_key_update({name: table.c[name] + inserted.inserted[name] for name in figures})
 
 
 def _gave_way(error: DBAPIError) -> bool:

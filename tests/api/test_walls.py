@@ -173,7 +173,9 @@ def snapshot(organisation_id: uuid.UUID) -> dict[str, list[tuple[Any, ...]]]:
     return {
         t.name: [
             tuple(row)
-            for row in db.session.execute(select(t).where(t.c.organisation_id == organisation_id).order_by(t.c.id))
+            for row in db.session.execute(
+                select(t).where(t.c.organisation_id == organisation_id).order_by(*t.primary_key)
+            )
         ]
         for t in tables
     }
