@@ -31,6 +31,7 @@ from app.api.organisations import organisations
 from app.api.pages import pages
 from app.api.policy import PUBLIC, who_may
 from app.api.recognitions import recognitions
+from app.api.report_schedules import report_schedules
 from app.api.reports import reports
 from app.api.reports_export import exports
 from app.api.reviews import reviews
@@ -70,6 +71,7 @@ def register(app: APIFlask) -> None:
         attendance,
         recognitions,
         reports,
+        report_schedules,
         leave,
         gates,
         days,

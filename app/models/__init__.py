@@ -21,6 +21,7 @@ from app.models.people import (
 )
 from app.models.recognitions import Recognition, RecognitionPicture, SeenFace
 from app.models.repeats import RepeatableCall
+from app.models.reports import Frequency, ReportKind, ReportRecipient, ReportSchedule, Weekday
 from app.models.sessions import Attempt, Record, RecordMark, Session, Source, Status, Verification
 from app.models.sign_in import ApiKey, Identity, Link, LinkKind, SecondFactor, SignIn, SingleSignOn
 from app.models.structure import Department, Holiday, Subject, Term
@@ -46,6 +47,7 @@ __all__ = [
     "Export",
     "ExportPart",
     "FaceTemplate",
+    "Frequency",
     "Gallery",
     "Gate",
     "GateCredential",
@@ -70,6 +72,9 @@ __all__ = [
     "Record",
     "RecordMark",
     "RepeatableCall",
+    "ReportKind",
+    "ReportRecipient",
+    "ReportSchedule",
     "Role",
     "SecondFactor",
     "SeenFace",
@@ -87,4 +92,5 @@ __all__ = [
     "User",
     "UserStatus",
     "Verification",
+    "Weekday",
 ]

@@ -23,8 +23,8 @@ from app.services.transaction import transaction
 PREFIX = "rk_"
 RESOURCES = (
     "attendance", "audit", "calendar_feeds", "charts", "check_in", "classes", "dashboards", "days", "exports", "gates",
-    "imports", "jobs", "leave", "live", "mail", "oneroster", "organisations", "recognitions", "reports", "reviews",
-    "sessions", "structure", "students", "timetables", "users",
+    "imports", "jobs", "leave", "live", "mail", "oneroster", "organisations", "recognitions", "report_schedules",
+    "reports", "reviews", "sessions", "structure", "students", "timetables", "users",
 )  # fmt: skip
 """What a key may be given `:read` and `:write` of: the calls by which accounts are signed in to are not among them."""
 NOTED = timedelta(minutes=1)

@@ -356,6 +356,14 @@ class NoEmailAddress(Refusal):
     status, code, title = 409, "no_email_address", "Your account has no email address"
 
 
+class ReportRefused(Refusal):
+    status, code, title = 422, "report_refused", "This report cannot be sent so"
+
+
+class NotYourReport(Refusal):
+    status, code, title = 403, "not_your_report", "Teachers have reports of their own classes sent to themselves only"
+
+
 class UnexpectedFailure(Refusal):
     status, code, title = 500, "internal_server_error", "Something went wrong on the server; it has been logged"
 

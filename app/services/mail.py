@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.utils import parseaddr
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from uuid_utils.compat import uuid7
 
 from app import clock
@@ -29,6 +32,17 @@ _templates = Environment(
     autoescape=select_autoescape(["html"], default_for_string=False),
     undefined=StrictUndefined,
 )
+_templates.filters["percent"] = lambda rate: "no data" if rate is None else f"{100 * rate:.1f} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One mail of several that are written from the same template; as `post` has it."""
+
+    to: str
+    key: str | None = None
+    user_id: uuid.UUID | None = None
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 def post(
@@ -50,28 +64,41 @@ def post(
         jinja2.TemplateError: there is no such template, or it needs a value that is missing.
         ValueError: an address is none.
     """
+    post_written(write(template, organisation_id, [Letter(to, key, user_id, values)]))
+
+
+def write(template: str, organisation_id: uuid.UUID | None, letters: Sequence[Letter]) -> list[dict[str, Any]]:
+    """Mails for `post_written`, in one statement. Raises as `post`."""
     organisation = db.session.get(Organisation, organisation_id) if organisation_id else None
     own = settings_of(organisation.settings if organisation else {}).mail
-    values["organisation"] = organisation.name if organisation else "Rollcall"
+    name = organisation.name if organisation else "Rollcall"
+    shared = {"organisation_id": organisation_id, "sender": _sender(own.name or name), "reply_to": own.reply_to}
+    mails = [shared | _written(template, letter, letter.values | {"organisation": name}) for letter in letters]
+    for mail in mails:
+        message_of(Mail(**mail))  # what cannot be sent is an error here, not when nobody is there to see it
+    return mails
+
+
+def post_written(mails: Sequence[dict[str, Any]]) -> None:
+    """Within a transaction: send these once it is saved. Of several with the same key, the first is sent."""
+    insert_missing(Mail, mails, ("key",))
+    afterwards(send_soon)
+
+
+def _written(template: str, letter: Letter, values: dict[str, Any]) -> dict[str, Any]:
     subject, text = _subject_and_text(f"{template}.txt", values)
-    mail = {
+    return {
         "id": uuid7(),
-        "organisation_id": organisation_id,
-        "key": key,
-        "user_id": user_id,
+        "key": letter.key,
+        "user_id": letter.user_id,
         "template": template,
-        "recipient": to,
-        "sender": _sender(own.name or values["organisation"]),
-        "reply_to": own.reply_to,
+        "recipient": letter.to,
         "subject": subject,
         "text": text,
         "html": _templates.get_template(f"{template}.html").render(values),
         "next_attempt_at": clock.now(),
         "created_at": clock.now(),
     }
-    message_of(Mail(**mail))  # what cannot be sent is an error here, not when nobody is there to see it
-    insert_missing(Mail, [mail], ("key",))
-    afterwards(send_soon)
 
 
 def _sender(name: str) -> str:
@@ -123,7 +150,13 @@ def send_test(caller: Caller) -> str:
 
 def _subject_and_text(name: str, values: dict[str, Any]) -> tuple[str, str]:
     """The subject is rendered by itself, so that no value ends its line."""
+    subject, text = (part.render(values) for part in _parts(name))
+    return " ".join(subject.removeprefix("Subject:").split())[:400], text
+
+
+@cache
+def _parts(name: str) -> list[Template]:
+    """Read once: to compile them takes longer than to render them."""
     assert _templates.loader  # noqa: S101 - given above
     source, _, _ = _templates.loader.get_source(_templates, name)
-    subject, text = (_templates.from_string(part).render(values) for part in source.split("\n", 1))
-    return " ".join(subject.removeprefix("Subject:").split())[:400], text
+    return [_templates.from_string(part) for part in source.split("\n", 1)]

@@ -12,7 +12,7 @@ import structlog
 from flask import Flask
 
 from app import clock
-from app.services import closing, counting, delivery, jobs, kept_exports, retention, timetables
+from app.services import closing, counting, delivery, jobs, kept_exports, report_mails, retention, timetables
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,7 @@ SCHEDULES = [
     Schedule("remove_expired_exports", timedelta(hours=1), kept_exports.remove_expired),
     Schedule("close_sessions", timedelta(minutes=1), closing.close_due),
     Schedule("count_sessions", timedelta(minutes=1), counting.count_due),
+    Schedule(report_mails.SEND, timedelta(minutes=5), report_mails.send_due),
     Schedule(timetables.MAKE, timedelta(hours=1), timetables.make_sessions),
     Schedule("clean_up", timedelta(days=1), retention.clean_up),
     Schedule("note_audit_heads", timedelta(days=1), retention.note_audit_heads),

@@ -41,6 +41,7 @@ WITHOUT_A_CALLER = {
     "check_in.py": {"Session"},  # those to which several callers check in
     "counting.py": {"Session", "Record", "DayCount"},  # whatever is due, or is changed, wherever
     "closing.py": {"Session"},  # whatever is over, wherever
+    "report_mails.py": {"ReportSchedule"},  # whatever is due, wherever
     "timetables.py": {"Timetable"},
     "calendar_feeds.py": {"CalendarFeed"},  # here it becomes known whose it is
     "delivery.py": {"Mail"},  # one mail server for all organisations
