@@ -269,6 +269,9 @@ class OrganisationSettings(_Part):
         1.0, strict=True, ge=0, le=1, description="What being late counts in the attendance rate"
     )
     low_attendance: float = Field(0.75, strict=True, ge=0, le=1, description="A rate below this is low")
+    required_rate: float = Field(
+        0.75, strict=True, ge=0, le=1, description="The rate that everybody is to reach by the end of a term"
+    )
     statuses: Annotated[list[DefinedStatus], AfterValidator(_different_codes)] = Field(
         [],
         max_length=50,

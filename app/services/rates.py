@@ -38,6 +38,11 @@ class Counts:
     def rate(self) -> float | None:
         return attendance_rate(self)
 
+    @property
+    def shares(self) -> dict[str, float | None]:
+        """Of each status among those expected; None when nobody was."""
+        return {s.value: getattr(self, s.value) / self.expected if self.expected else None for s in Status}
+
 
 def attendance_rate(counts: Counts) -> float | None:
     """(present + late x late_weight) / (expected - excused - leave), from 0 to 1; None when nobody was expected."""

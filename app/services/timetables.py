@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import ColumnElement, and_, inspect, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, inspect, or_, select
 from uuid_utils.compat import uuid7
 
 from app import clock
@@ -33,6 +33,8 @@ MAKE = "make_sessions"
 A_DAY = timedelta(days=1)
 LOOKS_AHEAD = timedelta(days=3653)
 """A timetable that holds nothing for ten years holds nothing."""
+KEY_DAY = 48
+"""Where the day begins in the key of a session; counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,25 +244,48 @@ def _values(row: Timetable, occurrence: Occurrence) -> dict[str, Any]:
 
 def _wanted(caller: Caller, row: Timetable) -> dict[date, Occurrence]:
     """What it holds from today on, as far ahead as the organisation has sessions made."""
-    if row.class_id is not None and not caller.get(Class, row.class_id).is_active:
-        return {}
     today = clock.today(row.time_zone)
-    first, last = _within_term(caller, row, today, today + timedelta(days=caller.settings.timetable_days))
-    if row.cancelled_from is not None:
-        last = min(last, row.cancelled_from - A_DAY)
-    off = [] if row.on_holidays else _holidays(caller, first, last)
-    return {
-        occurrence.day: occurrence
-        for occurrence in recurrence(row).occurrences(first, last)
-        if occurrence.ends_at > clock.now() and not any(begins <= occurrence.day <= ends for begins, ends in off)
-    }
+    held = occurrences(caller, [row], today, today + timedelta(days=caller.settings.timetable_days))[row.id]
+    return {occurrence.day: occurrence for occurrence in held if occurrence.ends_at > clock.now()}
 
 
-def _within_term(caller: Caller, row: Timetable, first: date, last: date) -> tuple[date, date]:
-    """What of these days lies in its term, if it has one."""
-    if row.term_id is None:
-        return first, last
-    term = caller.get(Term, row.term_id)
+def occurrences(
+    caller: Caller, rows: Sequence[Timetable], first: date, last: date
+) -> dict[uuid.UUID, Sequence[Occurrence]]:
+    """What each of these timetables holds between two days, both included, in a fixed number of statements: within its
+    term, until it is cancelled, on holidays only if it says so, and nothing once its class is not active."""
+    classes = caller.rows(Class, Class.id).where(Class.id.in_({row.class_id for row in rows}), Class.is_active)
+    active = {None, *db.session.scalars(classes)}
+    of_them = caller.rows(Term).where(Term.id.in_({row.term_id for row in rows}))
+    terms = {term.id: term for term in db.session.scalars(of_them)}
+    off = _holidays(caller, first, last)
+
+    def held(row: Timetable) -> Sequence[Occurrence]:
+        begin, end = _within(terms[row.term_id], first, last) if row.term_id else (first, last)
+        if row.cancelled_from is not None:
+            end = min(end, row.cancelled_from - A_DAY)
+        found = recurrence(row).occurrences(begin, end)
+        return found if row.on_holidays else [o for o in found if not any(a <= o.day <= b for a, b in off)]
+
+    return {row.id: held(row) if row.class_id in active else [] for row in rows}
+
+
+def to_be_made(caller: Caller, query: Select[Any], last: date) -> Sequence[tuple[Timetable, Sequence[date]]]:
+    """The days until the last, on which sessions are to come of which none is made yet, for each of a query's
+    timetables; in a fixed number of statements."""
+    first = caller.today - A_DAY  # where it is held, it may still be yesterday
+    going_on = or_(Timetable.last_day.is_(None), Timetable.last_day >= first)
+    rows = db.session.scalars(query.where(going_on, Timetable.first_day <= last)).all()
+    of_them = caller.rows(Session, Session.key).where(Session.timetable_id.in_([row.id for row in rows]))
+    made = {*db.session.scalars(of_them.where(func.substr(Session.key, KEY_DAY) >= str(first)))}
+    held, now = occurrences(caller, rows, first, last), clock.now()
+    return [
+        (row, [o.day for o in held[row.id] if o.starts_at > now and key_of(row, o.day) not in made]) for row in rows
+    ]
+
+
+def _within(term: Term, first: date, last: date) -> tuple[date, date]:
+    """What of these days lies in it."""
     return max(first, term.first_day), min(last, term.last_day)
 
 
@@ -297,7 +322,9 @@ def _require_days(caller: Caller, row: Timetable, from_day: date) -> None:
     """Raises TimetableRefused when nothing is held from a day on."""
     if row.last_day is not None and row.last_day < row.first_day:
         raise TimetableRefused("The last day must not come before the first")
-    first, last = _within_term(caller, row, from_day, max(from_day, row.first_day) + LOOKS_AHEAD)
+    first, last = from_day, max(from_day, row.first_day) + LOOKS_AHEAD
+    if row.term_id is not None:
+        first, last = _within(caller.get(Term, row.term_id), first, last)
     if next(recurrence(row).days(first, last), None) is None:
         raise TimetableRefused
 
