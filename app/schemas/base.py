@@ -98,12 +98,21 @@ class PageOut(Out):
     )
 
 
-class PageIn(In):
-    """`?page=&per_page=&sort=&after=`; each list adds its own filters and says what it sorts by."""
+class OrderedPageIn(In):
+    """`?page=&per_page=&after=`, of a list that has one order."""
 
     page: int = Field(1, ge=1, le=1_000_000)
     per_page: int = Field(20, ge=1, le=100)
     after: str | None = Field(None, max_length=2000, description="The page before's `next`; then `page` counts nothing")
+
+    @property
+    def paging(self) -> Paging:
+        return Paging(self.page, self.per_page, (), self.after)
+
+
+class PageIn(OrderedPageIn):
+    """`?page=&per_page=&sort=&after=`; each list adds its own filters and says what it sorts by."""
+
     sort: Annotated[list[str], SortBy("created_at")] = Field(default_factory=lambda: ["created_at"])
 
     @property

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from app.models import Status
-from app.schemas.base import In, Out, Text
+from app.schemas.base import In, Out
+from app.schemas.reports import SelectionIn
 from app.services.export import Wanted
-from app.services.figures import Basis, Filters
+from app.services.figures import Filters
 from app.services.kept_exports import Format
 from app.services.sessions import Days
 
@@ -34,22 +36,15 @@ class _DaysIn(In):
         return Days(self.start_date, self.end_date)
 
 
-class _FilterIn(_DaysIn):
-    class_id: uuid.UUID | None = None
-    user_id: uuid.UUID | None = Field(None, description="Whose records")
-    subject_id: uuid.UUID | None = None
-    teacher_id: uuid.UUID | None = Field(None, description="Of the classes and subjects that they teach now")
-    department: Annotated[str, Text(200)] | None = Field(None, examples=["Science"])
-    year: Annotated[str, Text(20)] | None = Field(None, examples=["7"])
-    section: Annotated[str, Text(50)] | None = Field(None, examples=["A"])
+class _FilterIn(SelectionIn, _DaysIn):
+    user_id: uuid.UUID | None = Field(None, description="As student_id")
     status: Status | None = Field(None, examples=["absent"])
-    basis: Basis = Field(Basis.TAKEN, description="scheduled: sessions in which nobody was marked, too")
 
     @property
     def filters(self) -> Filters:
-        named = ("class_id", "subject_id", "teacher_id", "department", "year", "section", "basis")
-        given = {name: getattr(self, name) for name in named}
-        return Filters(days=self.days, student_id=self.user_id, **given)
+        one = self.student_id or self.user_id
+        both = None if self.user_id in {None, one} else [self.user_id]
+        return replace(self.selection, days=self.days, student_id=one, student_ids=both)
 
     @property
     def wanted(self) -> Wanted:

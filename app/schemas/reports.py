@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.models import Source, Status, Verification
-from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text
+from app.schemas.base import Figure, In, OrderedPageIn, Out, PageIn, PageOut, SortBy, Text
 from app.schemas.classes import StudentOut
 from app.schemas.figures import FigureOut, Percentage
 from app.schemas.sessions import HistoryOut, RecordOut, SessionOut
 from app.services.figures import Basis, Filters
+from app.services.forecast import Reach
 from app.services.reports import Span, Standing
 from app.services.sessions import Days
 
 
-class PeriodIn(In):
-    """Which days, and which sessions in them."""
-
-    start_date: date | None = Field(None, examples=["2026-03-01"])
-    end_date: date | None = Field(None, description="This day too", examples=["2026-03-31"])
-    basis: Basis = Field(Basis.TAKEN, description="scheduled: with the sessions whose register nobody took")
-
-    @property
-    def days(self) -> Days:
-        return Days(self.start_date, self.end_date)
-
-
-class FiltersIn(PeriodIn):
+class SelectionIn(In):
     """All that is given must fit; department, year and section without regard to case, as they are now."""
 
     class_id: uuid.UUID | None = None
@@ -40,11 +29,34 @@ class FiltersIn(PeriodIn):
     department: Annotated[str, Text(200)] | None = Field(None, examples=["Computer Science"])
     year: Annotated[str, Text(20)] | None = Field(None, examples=["2"])
     section: Annotated[str, Text(50)] | None = Field(None, examples=["A"])
+    basis: Basis = Field(Basis.TAKEN, description="scheduled: with the sessions whose register nobody took")
 
     @property
-    def filters(self) -> Filters:
-        names = ("class_id", "subject_id", "student_id", "teacher_id", "department", "year", "section", "basis")
-        return Filters(days=self.days, **{name: getattr(self, name) for name in names})
+    def selection(self) -> Filters:
+        """Of any days."""
+        return Filters(**{name: getattr(self, name) for name in SelectionIn.model_fields})
+
+
+class PeriodIn(In):
+    """Which days: those from one to another, or a term's."""
+
+    start_date: date | None = Field(None, examples=["2026-03-01"])
+    end_date: date | None = Field(None, description="This day too", examples=["2026-03-31"])
+    term_id: uuid.UUID | None = Field(None, description="Instead of both")
+
+    @model_validator(mode="after")
+    def one_or_the_other(self) -> Self:
+        if self.term_id and (self.start_date or self.end_date):
+            raise ValueError("give start_date and end_date, or term_id")
+        return self
+
+    @property
+    def days(self) -> Days:
+        return Days(self.start_date, self.end_date)
+
+
+class FiltersIn(SelectionIn, PeriodIn):
+    pass
 
 
 BY_NAME = Annotated[list[str], SortBy("last_name", "first_name")]
@@ -62,14 +74,12 @@ class PeoplePageIn(PageIn):
     sort: BY_NAME = Field(default_factory=_by_name)
 
 
-class SummaryIn(PageIn):
-    start_date: date | None = Field(None, examples=["2026-03-01"])
-    end_date: date | None = Field(None, description="This day too", examples=["2026-03-31"])
+class SummaryIn(PeriodIn, PageIn):
     sort: Annotated[list[str], SortBy("name")] = Field(default_factory=lambda: ["name"])
 
-    @property
-    def days(self) -> Days:
-        return Days(self.start_date, self.end_date)
+
+class PersonIn(PeriodIn, PageIn):
+    sort: Annotated[list[str], SortBy("session_date", "marked_at")] = Field(default_factory=lambda: ["-session_date"])
 
 
 class TrendsIn(FiltersIn):
@@ -96,14 +106,30 @@ class InARowIn(FiltersIn, PageIn):
     sort: Annotated[list[str], SortBy("absences", "last_name")] = Field(default_factory=lambda: ["-absences"])
 
 
-class MatrixIn(PageIn):
+class RequiredIn(FiltersIn, PageIn):
+    """Without dates: the term that it is, or else the last 180 days."""
+
+    end_date: date | None = Field(
+        None, description="Until this day sessions to come are counted, at most 366 days ahead", examples=["2026-07-31"]
+    )
+    rate: float | None = Field(
+        None, ge=0, le=1, description="By default the organisation's `required_rate`", examples=[0.8]
+    )
+    standing: Reach = Field(
+        Reach.UNREACHABLE,
+        description="unreachable: below it even if they attend all the rest; at_risk: below it so far",
+    )
+    sort: Annotated[list[str], SortBy("best")] = Field(default_factory=lambda: ["best"])
+
+
+class StaysIn(FiltersIn, OrderedPageIn):
+    pass
+
+
+class MatrixIn(PeriodIn, PageIn):
     start_date: date | None = Field(None, description="By default 90 days in all", examples=["2026-03-01"])
     end_date: date | None = Field(None, description="This day too; by default today", examples=["2026-03-31"])
     sort: BY_NAME = Field(default_factory=_by_name)
-
-    @property
-    def days(self) -> Days:
-        return Days(self.start_date, self.end_date)
 
 
 class SubjectRowOut(Out):
@@ -204,6 +230,52 @@ class PersonFigureOut(FigureOut):
 
 class PersonFigurePageOut(PageOut):
     items: list[PersonFigureOut]
+
+
+class OutlookOut(FigureOut):
+    """The figure is of what was held so far."""
+
+    student: StudentOut
+    remaining: int = Field(description="Sessions to come in which they are expected", examples=[24])
+    best: Figure | None = Field(description="The rate, if they attend all of them", examples=[0.8125])
+    needed: int | None = Field(
+        description="How many of them they must attend to reach the required rate; null: all are not enough",
+        examples=[21],
+    )
+
+
+class RequiredOut(PageOut):
+    start_date: date
+    end_date: date
+    required_rate: float = Field(examples=[0.75])
+    items: list[OutlookOut]
+
+
+class StaySessionOut(Out):
+    id: uuid.UUID
+    name: str = Field(examples=["Fractions"])
+    class_id: uuid.UUID | None
+    session_date: date
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+class StayOut(Out):
+    student: StudentOut
+    session: StaySessionOut
+    check_in_time: datetime | None
+    check_out_time: datetime | None
+    minutes_late: Figure | None = Field(
+        description="From the start to the check-in; null: not late, or marked by hand", examples=[12.5]
+    )
+    minutes_early: Figure | None = Field(
+        description="From the check-out to the end; null: did not check out before it", examples=[5.0]
+    )
+    minutes: Figure | None = Field(description="From check-in to check-out", examples=[42.5])
+
+
+class StayPageOut(PageOut):
+    items: list[StayOut]
 
 
 class InARowOut(Out):

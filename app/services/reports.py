@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -51,12 +50,13 @@ from app.services.figures import (
     trend,
 )
 from app.services.paging import Page, Paging, paginate
+from app.services.punctuality import Lateness, lateness
 from app.services.records import RecordView, history, visible_person
 from app.services.sessions import Days, SessionView, expected_people, managed_session, views
 from app.services.students import visible_students
 
-MOST_SESSIONS = 400
-"""In one matrix: a term of two lessons a day."""
+MOST_SESSIONS = 1200
+"""In one matrix: six lessons on each of a year's two hundred days."""
 BACK, OF_MATRIX = 180, 90
 """Days of trends, and of a matrix, where nobody says."""
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -142,17 +142,6 @@ class Streaks:
 
 
 @dataclass(frozen=True, slots=True)
-class Lateness:
-    """minutes_late: from the start to the check-in, the mean of those late ones who checked in; None without any.
-    left_early: checked out before the end. minutes: from check-in to check-out, all together."""
-
-    late: int
-    minutes_late: float | None
-    left_early: int
-    minutes: float
-
-
-@dataclass(frozen=True, slots=True)
 class PersonDetails:
     person: User
     total: Figure
@@ -223,9 +212,7 @@ def session_details(caller: Caller, session_id: uuid.UUID, paging: Paging) -> Se
     everybody = [
         Expected(user, record and RecordView(record, user, session, is_for_staff=True)) for user, record in page.items
     ]
-    counts = view.counts
-    shares = {s.value: getattr(counts, s.value) / counts.expected if counts.expected else None for s in Status}
-    return SessionDetails(view, shares | {"attendance": counts.rate}, page.of(everybody))
+    return SessionDetails(view, view.counts.shares | {"attendance": view.counts.rate}, page.of(everybody))
 
 
 def by_subject(caller: Caller, filters: Filters, paging: Paging) -> Page[SubjectRow]:
@@ -310,25 +297,6 @@ def streaks(statuses: Sequence[Status]) -> Streaks:
     return Streaks(runs[-1][1] if runs and runs[-1][0] else 0, longest[1], longest[0])
 
 
-def lateness(rows: Iterable[Any]) -> Lateness:
-    """Of rows with a record's status and times, and its session's."""
-    late, waits, left_early, minutes = 0, list[float](), 0, 0.0
-    for row in rows:
-        late += row.status == Status.LATE
-        begun, ended = row.checked_in_at, row.checked_out_at
-        if row.status == Status.LATE and begun and row.starts_at and begun > row.starts_at:
-            waits.append(_minutes(row.starts_at, begun))
-        if ended and row.ends_at and ended < row.ends_at and not row.forgot_to_check_out:
-            left_early += 1
-        if begun and ended:
-            minutes += _minutes(begun, ended)
-    return Lateness(late, sum(waits) / len(waits) if waits else None, left_early, minutes)
-
-
-def _minutes(begun: datetime, ended: datetime) -> float:
-    return (ended - begun).total_seconds() / 60
-
-
 def trends(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
     """A point for each span in which there are records, in order. Who is not staff sees one person: by default
     themselves. Raises NotFound."""
@@ -397,8 +365,7 @@ def matrix(caller: Caller, class_id: uuid.UUID, days: Days, paging: Paging) -> M
     query = caller.rows(Session).where(
         Session.class_id == class_id, Session.cancelled_at.is_(None), days.condition(Session.session_date)
     )
-    in_order = query.order_by(Session.session_date, Session.starts_at, Session.id).limit(MOST_SESSIONS + 1)
-    sessions = db.session.scalars(in_order).all()
+    sessions = db.session.scalars(query.order_by(*LATEST_FIRST).limit(MOST_SESSIONS + 1)).all()[::-1]
     if len(sessions) > MOST_SESSIONS:
         raise TooManySessions
     ids = [session.id for session in sessions]

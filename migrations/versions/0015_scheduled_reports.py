@@ -7,7 +7,7 @@ from app.models.base import UTCDateTime
 
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -179,6 +179,8 @@ def test_the_same_filters_give_the_same_rows_in_every_format(
         ("section=b", {"Grace"}),
         ("basis=scheduled", {"Ada", "Grace", "Emmy"}),
         ("class_id={room}&user_id={ada}", {"Ada"}),
+        ("class_id={room}&student_id={ada}", {"Ada"}),
+        ("user_id={ada}&student_id={grace}", set()),
         ("subject_id={subject}", {"Ada", "Grace"}),
         ("teacher_id={teacher}", set()),
         ("department=arts", set()),
@@ -192,7 +194,7 @@ def test_filters_keep_what_fits(school: School, cast: Cast, query: str, kept: se
     school.record(school.session(), emmy, source=Source.CLOSE, status=Status.ABSENT)
     school.record(school.session(cancelled_at=clock.now()), ada)
     school.record(school.session(date(2026, 4, 1)), ada)
-    ids = {"room": school.room, "ada": ada, "subject": school.subject, "teacher": cast.teacher().id}
+    ids = {"room": school.room, "ada": ada, "grace": grace, "subject": school.subject, "teacher": cast.teacher().id}
     query = f"{SPAN}&{query.format(**ids)}"
     for found in (
         in_csv(school.office, query),

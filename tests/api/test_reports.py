@@ -345,3 +345,230 @@ def test_of_a_day_what_has_no_times_comes_last(room: Classroom, at: Any) -> None
     assert [one["absences"] for one in get(room.teacher, path)["items"]] == [1]
     mary = room.students["Mary"]
     assert get(mary, f"reports/user/{mary.id}/detailed?start_date=2026-03-09")["streaks"]["absent"] == 1
+
+
+TIMETABLE = {
+    "name": "Stars",
+    "first_day": "2026-03-02",
+    "starts_at": "09:00",
+    "minutes": 60,
+    "rule": "FREQ=WEEKLY;BYDAY=MO,WE",
+    "left_out": ["2026-03-25"],
+}
+REQUIRED = "reports/attendance/required"
+
+
+@pytest.fixture
+def office(cast: Cast, at: Any) -> Person:
+    return cast.person(Role.ADMIN)
+
+
+@pytest.fixture
+def term(office: Person) -> str:
+    made = office.post("/api/terms", {"name": "Spring", "first_day": "2026-03-02", "last_day": "2026-03-29"})
+    assert made.status_code == 201, made.text
+    return str(made.json["id"])
+
+
+@pytest.fixture
+def running(cast: Cast, office: Person, term: str, at: Any) -> Classroom:
+    """A class on Mondays and Wednesdays of a term, its sessions made a week ahead: on the 2nd and the 4th, when Ada was
+    there and Grace was not, on the 9th, 11th, 18th and 23rd (the 16th is a holiday), and by hand on the 20th. Since
+    then one on the 21st was cancelled, and Mary has joined. It is noon on the 4th."""
+    office.put(f"/api/admin/organizations/{office.organisation_id}", {"settings": {"timetable_days": 7}})
+    office.post("/api/holidays", {"name": "Fair", "first_day": "2026-03-15", "last_day": "2026-03-16"})
+    room = Classroom.open(cast)
+    room.join("Ada")
+    room.join("Grace")
+    made = room.teacher.post("/api/admin/timetables", TIMETABLE | {"class_id": room.id, "term_id": term})
+    assert made.status_code == 201, made.text
+    sessions = office.get("/api/admin/sessions?sort=session_date").json["items"]
+    assert [one["session_date"] for one in sessions] == ["2026-03-02", "2026-03-04"], "the others are to be made"
+    at(2, 180)
+    for session in sessions:
+        mark(room, session["id"], Ada="present", Grace="absent")
+    room.session(session_date="2026-03-20")
+    cancelled = room.session(session_date="2026-03-21")
+    assert room.teacher.post(f"/api/attendance/session/{cancelled}/cancel", {"reason": "ill"}).status_code == 200
+    room.join("Mary")
+    return room
+
+
+def mark(room: Classroom, session: str, **statuses: str) -> None:
+    marks = [{"student_id": str(room.students[name].id), "status": status} for name, status in statuses.items()]
+    assert room.teacher.post(f"/api/attendance/session/{session}/marks", {"marks": marks}).status_code == 200
+
+
+def outlooks(person: Person, query: str = "standing=all") -> dict[str, tuple[Any, ...]]:
+    """rate, remaining, best and needed, in the order of the answer."""
+    items = get(person, f"{REQUIRED}?{query}")["items"]
+    return {
+        one["student"]["first_name"]: tuple(one[name] for name in ("rate", "remaining", "best", "needed"))
+        for one in items
+    }
+
+
+def test_who_can_no_longer_reach_the_required_rate_is_named(running: Classroom, office: Person) -> None:
+    grace, ada, mary = (0.0, 5, 0.7143, None), (1.0, 5, 1.0, 4), (None, 5, 1.0, 4)
+    told = get(running.teacher, REQUIRED)
+    about = ("start_date", "end_date", "required_rate", "total")
+    assert [told[name] for name in about] == ["2026-03-02", "2026-03-29", 0.75, 1]
+    assert outlooks(running.teacher, "") == {"Grace": grace}
+    assert outlooks(running.teacher) == {"Grace": grace, "Ada": ada, "Mary": mary}
+    assert list(outlooks(running.teacher, "standing=all&sort=-best"))[-1] == "Grace"
+    assert [*outlooks(running.teacher, "standing=all&per_page=1"), *outlooks(running.teacher, "")] == ["Grace", "Grace"]
+    assert outlooks(running.teacher, "standing=at_risk") == {}
+    assert outlooks(running.teacher, "standing=at_risk&rate=0.7") == {"Grace": (0.0, 5, 0.7143, 5)}
+    office.put(f"/api/admin/organizations/{office.organisation_id}", {"settings": {"required_rate": 0.5}})
+    assert outlooks(running.teacher, "standing=at_risk") == {"Grace": (0.0, 5, 0.7143, 4)}
+
+
+def test_remaining_follows_what_is_to_come(running: Classroom, office: Person, at: Any) -> None:
+    def left(query: str = "") -> list[int]:
+        found = outlooks(running.teacher, f"standing=all&{query}")
+        return [found[name][1] if name in found else 0 for name in ("Ada", "Grace", "Mary")]
+
+    assert left() == [5, 5, 5]
+    assert left("start_date=2026-03-01&end_date=2026-03-11") == [2, 2, 2]
+    assert left("start_date=2026-03-01&end_date=2026-04-30") == [5, 5, 5], "the timetable ends with its term"
+    office.post("/api/holidays", {"name": "Snow", "first_day": "2026-03-23", "last_day": "2026-03-23"})
+    assert left() == [4, 4, 4]
+    running.leave("Grace", "2026-03-09", "2026-03-11")
+    mark(running, running.session(session_date="2026-03-27"), Ada="excused")
+    assert left() == [4, 3, 5]
+    ends = {"ends_on": "2026-03-18"}
+    path = f"/api/classes/{running.id}/students/{running.students['Mary'].id}"
+    assert running.teacher.delete(path, query_string=ends).status_code == 200
+    assert left()[2] == 2, "on the 9th and the 11th"
+
+
+def test_who_is_expected_nowhere_has_no_outlook(running: Classroom, cast: Cast) -> None:
+    cast.student(first_name="Sofja")
+    assert "Sofja" not in outlooks(running.teacher)
+    mark(running, running.session(session_date="2026-03-04"), Mary="excused")
+    assert outlooks(running.teacher, "standing=all&end_date=2026-03-04")["Mary"] == (None, 0, None, None)
+    assert outlooks(running.teacher, "end_date=2026-03-04") == {"Grace": (0.0, 0, 0.0, None)}
+
+
+def test_the_outlook_is_of_the_class_or_subject_that_is_asked_for(running: Classroom, office: Person) -> None:
+    subject = office.post("/api/subjects", {"name": "Physics", "code": "PH"}).json["id"]
+    other = running.teacher.post("/api/classes/create", {"name": "Physics", "subject_id": subject}).json
+    for name in ("Ada", "Grace"):
+        joined = running.students[name].post("/api/classes/join", {"join_code": other["join_code"]})
+        assert joined.status_code == 201, joined.text
+    running.session(class_id=other["id"], session_date="2026-03-10")
+    times = {"start_time": "2026-03-12T09:00:00Z", "end_time": "2026-03-12T10:00:00Z"}
+    made = office.post("/api/admin/sessions", {"session_name": "Lab", "subject_id": subject} | times)
+    assert made.status_code == 201, made.text
+    everywhere = outlooks(running.teacher)
+    assert {name: one[1] for name, one in everywhere.items()} == {"Grace": 7, "Ada": 7, "Mary": 5}
+    assert outlooks(running.teacher, f"standing=all&class_id={other['id']}")["Ada"] == (None, 1, 1.0, 1)
+    assert {name: one[1] for name, one in outlooks(office, f"standing=all&subject_id={subject}").items()} == {
+        "Grace": 2,
+        "Ada": 2,
+    }
+    assert outlooks(running.teacher, f"class_id={running.id}")["Grace"] == (0.0, 5, 0.7143, None)
+    assert {*outlooks(office, f"standing=all&teacher_id={running.teacher.id}")} == {"Ada", "Grace", "Mary"}
+    assert outlooks(office, f"standing=all&teacher_id={office.id}") == {}
+    one = outlooks(office, f"standing=all&student_id={running.students['Ada'].id}")
+    assert one == {"Ada": (1.0, 7, 1.0, 5)}
+
+
+def test_outlooks_cost_as_many_statements_for_more_people(running: Classroom, cast: Cast) -> None:
+    def costs() -> int:
+        with counted(cast.app) as said:
+            get(running.teacher, f"{REQUIRED}?standing=all")
+        return len(said)
+
+    few = costs()
+    for name in ("Emmy", "Hypatia", "Ida"):
+        running.join(name)
+    assert (costs(), len(outlooks(running.teacher))) == (few, 6)
+
+
+def test_outlooks_arrivals_and_departures_are_the_staffs_own(running: Classroom, cast: Cast, term: str) -> None:
+    elsewhere = cast.person(Role.ADMIN, cast.other_organisation())
+    for path in (REQUIRED, "reports/attendance/late", "reports/attendance/early"):
+        for person in (running.students["Ada"], cast.person(Role.PARENT), cast.person(Role.EMPLOYEE)):
+            assert person.get(f"/api/{path}").status_code == 403
+        assert get(elsewhere, f"{path}?class_id={running.id}")["items"] == []
+        assert elsewhere.get(f"/api/{path}?term_id={term}").status_code == 404
+    assert get(elsewhere, f"{REQUIRED}?standing=all")["items"] == []
+
+
+def test_late_arrivals_and_early_leavers_are_listed(cast: Cast, at: Any) -> None:
+    room = Classroom.open(cast)
+    ada, grace = room.join("Ada"), room.join("Grace")
+    at(0)
+    times = {"start_time": clock.now().isoformat(), "end_time": (clock.now() + timedelta(hours=1)).isoformat()}
+    lesson = room.teacher.post("/api/admin/sessions", {"session_name": "L", "class_id": room.id} | times).json["id"]
+    here = {"lat": 38.7, "lon": -9.1}
+    at(0, 20)
+    came, _ = (person.post("/api/attendance/check-in", {"session_id": lesson} | here).json for person in (ada, grace))
+    at(0, 50)
+    out = ada.post("/api/attendance/check-out", {"record_id": came["id"]} | here)
+    assert out.status_code == 200, out.text
+    at(0, 90)
+    assert room.teacher.post(f"/api/attendance/session/{lesson}/close", {"reason": "over"}).status_code == 200
+    at(1)
+    mark(room, room.session(session_date="2026-03-03"), Ada="late")
+
+    def listed(which: str, query: str = "") -> list[tuple[Any, ...]]:
+        told = get(room.teacher, f"reports/attendance/{which}?{query}")
+        figures = ("minutes_late", "minutes_early", "minutes")
+        return [
+            (one["student"]["first_name"], one["session"]["session_date"], *(one[name] for name in figures))
+            for one in told["items"]
+        ]
+
+    by_hand, of_ada = ("Ada", "2026-03-03", None, None, None), ("Ada", "2026-03-02", 20.0, 10.0, 30.0)
+    assert listed("late") == [by_hand, of_ada, ("Grace", "2026-03-02", 20.0, None, 40.0)]
+    assert listed("early") == [of_ada], "who forgot to check out did not leave early"
+    assert listed("late", "per_page=1&page=2") == [of_ada]
+    assert listed("late", "start_date=2026-03-03") == [by_hand]
+    assert [one[0] for one in listed("late", f"student_id={grace.id}&class_id={room.id}")] == ["Grace"]
+    assert listed("late", "department=Nowhere") == []
+
+
+def test_a_term_stands_for_its_days(room: Classroom, admin: Person) -> None:
+    term = admin.post("/api/terms", {"name": "T", "first_day": "2026-03-03", "last_day": "2026-03-03"}).json["id"]
+    unknown = uuid.uuid4()
+    paths = [f"reports/attendance/{name}" for name in ("trends", "people", "comparison", "verification", "required")]
+    paths += [f"reports/class/{room.id}/matrix", f"reports/user/{room.students['Ada'].id}/detailed"]
+    for path in (*paths, "reports/organization/summary", "attendance/reports"):
+        assert admin.get(f"/api/{path}?term_id={term}").status_code == 200, path
+        assert admin.get(f"/api/{path}?term_id={unknown}").status_code == 404, path
+        both = admin.get(f"/api/{path}?term_id={term}&end_date=2026-03-04")
+        assert (both.status_code, both.json["code"]) == (422, "invalid_input"), path
+    assert get(admin, f"reports/organization/summary?term_id={term}")["total"]["expected"] == 3
+    assert len(get(admin, f"reports/class/{room.id}/matrix?term_id={term}")["sessions"]) == 1
+    assert [one["interval"] for one in get(admin, f"reports/attendance/trends?term_id={term}")["points"]] == [
+        "2026-03-03"
+    ]
+
+
+def test_the_matrix_is_in_the_order_in_which_sessions_follow_each_other(room: Classroom, at: Any) -> None:
+    at(7)
+    for name, hour in (("Late", "15"), ("Early", "08")):
+        times = {"start_time": f"2026-03-09T{hour}:00:00Z", "end_time": f"2026-03-09T{hour}:45:00Z"}
+        made = room.teacher.post("/api/admin/sessions", {"session_name": name, "class_id": room.id} | times)
+        assert made.status_code == 201, made.text
+    room.session(session_name="Whole day", session_date="2026-03-09")
+    sessions = get(room.teacher, f"reports/class/{room.id}/matrix?start_date=2026-03-09")["sessions"]
+    assert [one["name"] for one in sessions] == ["Whole day", "Early", "Late"]
+
+
+def test_who_has_a_report_is_told_that_nothing_has_changed(room: Classroom, admin: Person) -> None:
+    at_once = admin.get("/api/admin/sessions").json["items"][0]["id"]
+    names = ("trends", "comparison", "people", "required", "late", "early", "absent-in-a-row", "verification")
+    ada = room.students["Ada"].id
+    paths = [f"reports/attendance/{name}?{WEEK}" for name in names]
+    paths += [f"reports/user/{ada}/detailed", f"reports/class/{room.id}/matrix", f"reports/session/{at_once}/detailed"]
+    had = {}
+    for path in (*paths, "attendance/reports", "reports/organization/summary"):
+        first = admin.get(f"/api/{path}")
+        had[path] = {"If-None-Match": first.headers["ETag"]}
+        assert admin.get(f"/api/{path}", headers=had[path]).status_code == 304, path
+    mark(room, room.session(session_date="2026-03-06"), Ada="late")
+    for path in (f"reports/attendance/people?{WEEK}", f"reports/user/{ada}/detailed", "reports/organization/summary"):
+        assert admin.get(f"/api/{path}", headers=had[path]).status_code == 200, path
