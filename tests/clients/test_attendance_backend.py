@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from flask_jwt_extended import create_access_token
 from sqlalchemy import select
 
+from app import clock
 from app.extensions import db
 from app.models import Organisation, Role, SignIn
 from tests.conftest import Cast, Person
@@ -194,20 +197,78 @@ def test_users_and_organisations_are_the_administrators(cast: Cast, role: Role) 
         assert (answer.status_code, answer.json["code"]) == (403, "role_not_allowed"), (method, path)
 
 
-def test_reports_are_read_at_the_servers_root(cast: Cast, admin: Person) -> None:
+@pytest.fixture
+def room(cast: Cast) -> Classroom:
+    """Ada has just checked in, at the place of the session; Grace, of whom a spreadsheet has to beware, has not."""
     room = Classroom.open(cast)
-    ada = room.join("Ada")
-    session = room.session()
-    room.mark(session, "Ada")
-    told = room.teacher.get(f"/reports/session/{session}/detailed").json
-    assert [one["record"]["status"] for one in told["people"]["items"]] == ["present"]
-    told = admin.get("/reports/organization/summary?start_date=2020-01-01").json
+    ada, _ = room.join("Ada"), room.join("=Grace()")
+    times = {"start_time": clock.now().isoformat(), "end_time": (clock.now() + timedelta(hours=1)).isoformat()}
+    here = {"location_lat": 38.7, "location_lon": -9.1}
+    made = room.teacher.post("/admin/sessions", {"session_name": "Stars", "class_id": room.id} | times | here)
+    assert made.status_code == 201, made.text
+    came = ada.post("/attendance/check-in", {"session_id": made.json["id"], "lat": 38.7001, "lon": -9.1})
+    assert came.status_code == 201, came.text
+    return room
+
+
+def the_session(room: Classroom) -> str:
+    (session,) = room.teacher.get("/admin/sessions?page=1&per_page=10&status=active").json["items"]
+    return str(session["id"])
+
+
+def days() -> str:
+    return f"start_date={clock.now().date() - timedelta(days=2)}&end_date={clock.now().date() + timedelta(days=2)}"
+
+
+def test_the_dashboard_counts_users_sessions_and_attendance(admin: Person, room: Classroom) -> None:
+    told = admin.get("/admin/dashboard/stats")
+    assert (told.status_code, told.json["users_by_role"]["student"]) == (200, 2)
+    assert told.json["sessions"] == {"active": 1, "total": 1}
+    assert [told.json[when]["present"] for when in ("today", "period")] == [1, 1]
+    assert room.teacher.get("/admin/dashboard/stats").status_code == 403
+
+
+def test_a_sessions_report_names_everybody_who_is_expected(room: Classroom) -> None:
+    told = room.teacher.get(f"/reports/session/{the_session(room)}/detailed").json
+    records = {one["student"]["first_name"]: one["record"] for one in told["people"]["items"]}
+    assert (told["session"]["session_name"], records["=Grace()"]) == ("Stars", None)
+    ada = records["Ada"]
+    assert (ada["status"], ada["verification_status"], ada["check_out_time"]) == ("present", "verified", None)
+    assert (ada["check_in_time"] is not None, round(ada["distance"])) == (True, 11)
+    assert (told["rates"]["present"], told["rates"]["attendance"]) == (0.5, 0.5)
+
+
+def test_the_summary_is_by_class_department_and_role(admin: Person, room: Classroom) -> None:
+    told = admin.get(f"/reports/organization/summary?{days()}").json
     assert [(one["name"], one["rate"]) for one in told["by_class"]["items"]] == [("Astronomy", 1.0)]
-    told = ada.get(f"/reports/user/{ada.id}/detailed").json
-    assert (told["total"]["present"], told["streaks"]["longest_there"], len(told["by_month"])) == (1, 1, 1)
+    of_people = [[(one["name"], one["present"]) for one in told[by]] for by in ("by_department", "by_role")]
+    assert (told["total"]["present"], of_people) == (1, [[(None, 1)], [("student", 1)]])
+
+
+def test_a_users_report_is_for_staff_and_the_user(room: Classroom) -> None:
+    ada = room.students["Ada"]
+    for person in (ada, room.teacher):
+        told = person.get(f"/reports/user/{ada.id}/detailed?{days()}").json
+        assert (told["total"]["rate"], told["streaks"]["longest_there"], told["lateness"]["late"]) == (1.0, 1, 0)
+        assert [len(told[by]) for by in ("by_class", "by_month")] == [1, 1]
+        assert [one["status"] for one in told["records"]["items"]] == ["present"]
+
+
+def test_trends_have_counts_and_a_rate_for_each_interval(room: Classroom) -> None:
     for interval in ("day", "week", "month"):
-        points = room.teacher.get(f"/reports/attendance/trends?interval={interval}&class_id={room.id}").json["points"]
-        assert [(point["present"], point["rate"]) for point in points] == [(1, 1.0)]
+        query = f"{days()}&interval={interval}&class_id={room.id}"
+        points = room.teacher.get(f"/reports/attendance/trends?{query}").json["points"]
+        assert [(point["present"], point["expected"], point["rate"]) for point in points] == [(1, 1, 1.0)]
+        assert room.teacher.get(f"/reports/attendance/trends?{query}&department=Arts").json["points"] == []
+
+
+def test_records_are_downloaded_as_csv_in_which_nothing_runs(room: Classroom) -> None:
+    room.mark(the_session(room), "=Grace()")
+    for user, names in (("", ["'=Grace()", "Ada"]), (f"&user_id={room.students['Ada'].id}", ["Ada"])):
+        answer = room.teacher.get(f"/reports/export/csv?{days()}&class_id={room.id}{user}")
+        assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert sorted(row["first_name"] for row in csv.DictReader(io.StringIO(answer.text))) == names
 
 
 def test_organisations_are_made_and_listed_by_who_manages_the_installation(manager: Person, admin: Person) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app import clock
 from app.models import Role, Subject
 from tests.conftest import Cast, Person
 from tests.factories import PASSWORD, make
@@ -182,3 +183,20 @@ def test_a_report_has_a_row_for_each_student_and_subject(cast: Cast, teacher: Pe
     told = ("student_name", "roll_number", "subject", "total_classes", "present_count", "absent_count", "late_count")
     assert [row[name] for name in told] == ["Élodie Durand", "CS-042", "Maths", 3, 1, 1, 1]
     assert row["attendance_percentage"] == pytest.approx(66.67, abs=0.01)
+
+
+def test_the_dashboard_has_todays_and_the_months_attendance_and_the_latest_activities(
+    cast: Cast, teacher: Person, elodie: Any
+) -> None:
+    with cast.app.app_context():
+        subject = make(Subject, name="Maths", organisation_id=teacher.organisation_id, teacher_id=teacher.id)
+    today = str(clock.today("UTC"))
+    body = {"date": today, "subject_id": str(subject.id), "attendance": {elodie["id"]: "present"}}
+    assert teacher.post("/api/attendance", body).status_code == 201
+    told = teacher.get("/api/dashboard/stats").json
+    numbers = ("total_students", "total_teachers", "today_attendance", "average_attendance")
+    assert [told[name] for name in numbers] == [1, 1, 100.0, 100.0]
+    assert (len(told["monthly_trend"]), told["monthly_trend"][-1]) == (6, {"month": today[:7], "percentage": 100.0})
+    (activity,) = told["recent_activities"]
+    assert (activity["student_name"], activity["status"]) == ("Élodie Durand", "present")
+    assert cast.student().get("/api/dashboard/stats").status_code == 403

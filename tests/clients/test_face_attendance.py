@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -69,3 +69,20 @@ def test_signing_out_revokes_the_token(teacher: Person) -> None:
     assert (answer.status_code, bool(answer.json["message"])) == (200, True)
     refused = teacher.get("/api/auth/verify-token")
     assert (refused.status_code, refused.json["code"]) == (401, "token_revoked")
+
+
+def test_todays_summary_is_by_department(cast: Cast) -> None:
+    admin, ada, mary = cast.person(Role.ADMIN), cast.person(Role.EMPLOYEE), cast.person(Role.EMPLOYEE)
+    for person, department in ((ada, "Optics"), (mary, "Sales")):
+        assert admin.put(f"/api/admin/users/{person.id}", {"department": department}).status_code == 200
+    times = {"start_time": clock.now().isoformat(), "end_time": (clock.now() + timedelta(hours=8)).isoformat()}
+    session = admin.post("/api/admin/sessions", {"session_name": "Office day"} | times).json["id"]
+    marks = [{"student_id": str(ada.id), "status": "late"}, {"student_id": str(mary.id), "status": "absent"}]
+    assert admin.post(f"/api/attendance/session/{session}/marks", {"marks": marks}).status_code == 200
+    today = clock.today("UTC")
+    told = admin.get(f"/api/reports/organization/summary?start_date={today}&end_date={today}").json
+    statuses = ("present", "absent", "late", "leave", "rate")
+    assert {one["name"]: [one[status] for status in statuses] for one in told["by_department"]} == {
+        "Optics": [0, 0, 1, 0, 1.0],
+        "Sales": [0, 1, 0, 0, 0.0],
+    }
