@@ -41,7 +41,7 @@ def engine_options(backend: str) -> dict[str, Any]:
     options |= {"pool_use_lifo": True}  # those used last, which know what they are asked
     options |= {"hide_parameters": True}  # else a failed statement is logged with what it was to save
     if backend == "sqlite":
-        return options | {"connect_args": {"timeout": 15}}
+        return options | {"connect_args": {"timeout": 15}, "pool_recycle": 3600}  # a new one knows newer statistics
     options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
     if backend == "postgresql":
         options["connect_args"] |= {"prepare_threshold": 1}  # what is asked twice is asked often

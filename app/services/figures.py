@@ -113,10 +113,9 @@ class Figure:
 
 
 OF_PERSON: dict[By, Any] = {By.DEPARTMENT: User.department_id, By.ROLE: User.role}
-LATEST_FIRST = (
-    Session.session_date.desc(), Session.starts_at.is_(None), Session.starts_at.desc(), Session.id.desc(),
-)  # fmt: skip
-"""Sessions, on all databases alike: of a day those without times come last."""
+IN_ORDER = (Session.session_date, Session.starts_at.is_not(None), Session.starts_at, Session.id)
+"""Sessions, on all databases alike: of a day those without times come first."""
+LATEST_FIRST = tuple(column.desc() for column in IN_ORDER)
 Key = tuple[Any, ...]
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.models import Record, Session, Status, User
 from app.services.caller import Caller
-from app.services.figures import LATEST_FIRST, Filters, records
+from app.services.figures import IN_ORDER, Filters, records
 from app.services.paging import Page, Paging, paginate
 from app.services.records import THERE
 
@@ -77,7 +77,7 @@ def _stays(caller: Caller, filters: Filters, paging: Paging, which: Any) -> Page
     student = aliased(User)  # by another name: the filters ask for people, too
     query = records(caller, filters, Record, student, Session).where(which)
     query = query.join(student, and_(student.id == Record.student_id, caller.owns(student)))
-    page = paginate(query.order_by(*LATEST_FIRST), paging, {"id": Record.id})
+    page = paginate(query, replace(paging, sort=["-latest"]), {"id": Record.id, "latest": IN_ORDER})
     return page.of([stay(record, session, person) for record, person, session in page.items])
 
 

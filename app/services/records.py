@@ -204,9 +204,7 @@ def report(caller: Caller, session_id: uuid.UUID, paging: Paging) -> SessionRepo
     """
     session = managed_session(caller, session_id)
     view = views(caller, [session])[0]
-    expected = view.counts.expected
-    shares = {status.value: getattr(view.counts, status.value) / expected if expected else None for status in Status}
-    return SessionReport(view, shares, records_of_session(caller, session_id, paging))
+    return SessionReport(view, view.counts.shares, records_of_session(caller, session_id, paging))
 
 
 def visible_person(caller: Caller, user_id: uuid.UUID) -> User:

@@ -34,7 +34,7 @@ from app.services.classes import taught_class
 from app.services.dashboards import users_by_role
 from app.services.errors import TooManySessions
 from app.services.figures import (
-    LATEST_FIRST,
+    IN_ORDER,
     By,
     Figure,
     Filters,
@@ -273,7 +273,7 @@ def person_details(caller: Caller, user_id: uuid.UUID, days: Days, paging: Pagin
     filters = Filters(days=days, student_id=user_id)
     columns = (Record.status, Record.checked_in_at, Record.checked_out_at, Session.starts_at, Session.ends_at)
     query = records(caller, filters, *columns, Record.forgot_to_check_out)
-    rows = db.session.execute(query.order_by(*LATEST_FIRST)).all()[::-1]
+    rows = db.session.execute(query.order_by(*IN_ORDER)).all()
     by_class = figures(caller, filters, By.CLASS)
     of_them = caller.rows(Class, Class.id, Class.name).where(Class.id.in_([key for (key,) in by_class]))
     names: dict[uuid.UUID, str] = dict(db.session.execute(of_them).all())
@@ -365,7 +365,7 @@ def matrix(caller: Caller, class_id: uuid.UUID, days: Days, paging: Paging) -> M
     query = caller.rows(Session).where(
         Session.class_id == class_id, Session.cancelled_at.is_(None), days.condition(Session.session_date)
     )
-    sessions = db.session.scalars(query.order_by(*LATEST_FIRST).limit(MOST_SESSIONS + 1)).all()[::-1]
+    sessions = db.session.scalars(query.order_by(*IN_ORDER).limit(MOST_SESSIONS + 1)).all()
     if len(sessions) > MOST_SESSIONS:
         raise TooManySessions
     ids = [session.id for session in sessions]

@@ -12,7 +12,17 @@ import structlog
 from flask import Flask
 
 from app import clock
-from app.services import closing, counting, delivery, jobs, kept_exports, report_mails, retention, timetables
+from app.services import (
+    closing,
+    counting,
+    delivery,
+    jobs,
+    kept_exports,
+    report_mails,
+    retention,
+    statistics,
+    timetables,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +49,7 @@ SCHEDULES = [
     Schedule(timetables.MAKE, timedelta(hours=1), timetables.make_sessions),
     Schedule("clean_up", timedelta(days=1), retention.clean_up),
     Schedule("note_audit_heads", timedelta(days=1), retention.note_audit_heads),
+    Schedule("refresh_statistics", timedelta(days=1), statistics.refresh),
 ]
 PULSE = min(schedule.every for schedule in SCHEDULES)
 """How often somebody has to tick."""
