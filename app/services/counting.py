@@ -153,30 +153,33 @@ def _add(database: Database, ids: Sequence[uuid.UUID], sign: int) -> None:
 def _sums(month: date, ids: Sequence[uuid.UUID], sign: int) -> Select[Any]:
     """Query of the counts of these sessions, which are all of one month: by its days and as a whole, of the
     organisation, the classes and the people. In the order of the key, in which whoever counts locks the rows."""
-    by_somebody = func.max(case((Record.source.not_in(BY_ITSELF), 1), else_=0)).over(partition_by=Record.session_id)
+    of_session: dict[str, Any] = {"partition_by": Record.session_id}
+    by_somebody = func.max(case((Record.source.not_in(BY_ITSELF), 1), else_=0)).over(**of_session)
+    is_first = case((func.row_number().over(**of_session, order_by=Record.student_id) == 1, 1), else_=0)
     said = (
         select(
-            Session.organisation_id, Session.class_id, Session.session_date, Record.session_id, Record.student_id,
-            Record.status, (by_somebody == 1).label("is_taken"),
+            Session.organisation_id, Session.class_id, Session.session_date, Record.student_id, Record.status,
+            (by_somebody == 1).label("is_taken"), is_first.label("is_first"),
         )
         .join(Record, and_(Record.organisation_id == Session.organisation_id, Record.session_id == Session.id))
         .where(Session.id.in_(ids))
         .cte()
     )  # fmt: skip
+    of = said.c
     kinds = [
         select(
-            said.c.organisation_id, literal(is_month).label("is_month"), of_id.label("of_id"), day.label("day"),
-            said.c.is_taken, said.c.session_id, said.c.status,
+            of.organisation_id, literal(is_month).label("is_month"), of_id.label("of_id"), day.label("day"),
+            of.is_taken, sessions.label("sessions"), of.status,
         ).where(of_id.is_not(None))
-        for of_id in (said.c.organisation_id, said.c.class_id, said.c.student_id)
-        for is_month, day in ((False, said.c.session_date), (True, literal(month)))
+        for of_id, sessions in (
+            (of.organisation_id, of.is_first), (of.class_id, of.is_first), (of.student_id, literal(1)),
+        )
+        for is_month, day in ((False, of.session_date), (True, literal(month)))
     ]  # fmt: skip
-    each = union_all(*kinds).subquery()
-    sums = (func.sum(case((each.c.status == status, sign), else_=0)) for status in Status)
-    key = [each.c[name] for name in KEY]
-    return (
-        select(*key, sign * func.count(each.c.session_id.distinct()), *sums).where(true()).group_by(*key).order_by(*key)
-    )
+    each = union_all(*kinds).subquery().c
+    sums = (func.sum(case((each.status == status, sign), else_=0)) for status in Status)
+    key = [each[name] for name in KEY]
+    return select(*key, sign * func.sum(each.sessions), *sums).where(true()).group_by(*key).order_by(*key)
 
 
 @event.listens_for(db.session, "before_flush")
