@@ -1,25 +1,26 @@
-"""Dashboards, reports, a page of records and marking a class of 200, beside a plain GROUP BY over all records.
+"""Dashboards, reports, pages of records and marking a class of 200, beside what is plainly asked of all records.
 
-    PYTHONPATH=. python bench/reports.py [RECORDS] [ROUNDS]
+    PYTHONPATH=. python bench/reports.py [RECORDS] [ROUNDS] [KIND]
 
-Fills RECORDS (1,000,000 unless said otherwise) of 10,000 students in 400 classes, one session of each class a day, on
-SQLite and PostgreSQL; counts them, and times each call through the application beside the statement that a plain
-implementation would ask. The two take turns; medians, in one run.
+Fills 100,000 and then RECORDS (1,000,000 unless said otherwise) of 10,000 students in 400 classes, one session of each
+class a day, on SQLite and PostgreSQL (or KIND alone); counts them, and times each call through the application beside
+the statements that a plain implementation would ask for it. Medians, in one run; at last, how much longer each call
+takes with RECORDS than with 100,000.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Uuid, bindparam, func, insert, select, text
 from uuid_utils.compat import uuid7
 
 from app import clock, create_app
@@ -39,13 +40,16 @@ from app.models import (
     UserStatus,
     Verification,
 )
-from app.services import counting, installation
+from app.services import counting, installation, statistics
 from tests.conftest import Cast, Person, settings_for
 from tests.databases import database, listening
 from tests.factories import make
 
 STUDENTS, CLASSES = 10_000, 400
 MARKED = 200
+SMALL = 100_000
+REPEATS = 20
+"""Days after which statuses come again."""
 
 
 def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
@@ -62,6 +66,7 @@ def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
     record = organisation | {"source": Source.MANUAL, "verification": Verification.VERIFIED, "is_office": False}
     record |= {"forgot_to_check_out": False, "marked_by_id": teacher.id, "flags": []}
     statuses = [Status.PRESENT] * 17 + [Status.ABSENT] * 2 + [Status.LATE]
+    before: list[list[uuid.UUID]] = []
     for day in range(days):
         begin = clock.now() - timedelta(days=days - day)
         times: dict[str, Any] = {
@@ -74,9 +79,13 @@ def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
         _insert(Session, [made_by | times | {"id": id_, "class_id": of, "name": "Lesson"}
                           for id_, of in zip(sessions, classes, strict=True)])  # fmt: skip
         said = record | {"marked_at": begin, "changed_at": begin}
-        _insert(Record, [said | {"id": uuid7(), "session_id": sessions[n % CLASSES], "student_id": id_,
-                                 "status": statuses[(n * 7 + day * 3) % 20]}
-                         for n, id_ in enumerate(students)])  # fmt: skip
+        if day < REPEATS:
+            _insert(Record, [said | {"id": uuid7(), "session_id": sessions[n % CLASSES], "student_id": id_,
+                                     "status": statuses[(n * 7 + day * 3) % REPEATS]}
+                             for n, id_ in enumerate(students)])  # fmt: skip
+        else:
+            _repeat(before[day - REPEATS][0], sessions[0], day)
+        before.append(sessions)
         db.session.commit()
     big = make(Class, organisation_id=teacher.organisation_id)
     make(ClassTeacher, class_id=big.id, teacher_id=teacher.id, organisation_id=teacher.organisation_id)
@@ -86,58 +95,96 @@ def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
     return str(big.id), [str(id_) for id_ in students[:MARKED]]
 
 
+def _repeat(earlier: uuid.UUID, later: uuid.UUID, day: int) -> None:
+    """Records of the day of one session, like those of the day of another, within the database."""
+    number = f"{day:08x}"
+    id_ = {
+        "sqlite": f"'{number}' || lower(hex(randomblob(12)))",
+        "postgresql": f"('{number}' || left(md5(random()::text || r.id::text), 24))::uuid",
+    }[db.engine.dialect.name]
+    new = {"id": id_, "session_id": "l.id", "marked_at": "l.starts_at", "changed_at": "l.starts_at"}
+    columns = {column.name: new.get(column.name, f"r.{column.name}") for column in Record.__table__.columns}
+    db.session.execute(
+        text(
+            f"INSERT INTO records ({', '.join(columns)}) SELECT {', '.join(columns.values())} "  # noqa: S608 - ours
+            "FROM sessions AS one JOIN sessions AS e ON e.session_date = one.session_date "
+            "JOIN sessions AS other ON other.id = :later "
+            "JOIN sessions AS l ON l.session_date = other.session_date AND l.class_id = e.class_id "
+            "JOIN records AS r ON r.organisation_id = e.organisation_id AND r.session_id = e.id WHERE one.id = :earlier"
+        ).bindparams(bindparam("earlier", type_=Uuid()), bindparam("later", type_=Uuid())),
+        {"earlier": earlier, "later": later},
+    )
+
+
 def _insert(model: Any, rows: list[dict[str, Any]]) -> None:
     db.session.connection().execute(insert(model.__table__), rows)
 
 
-def plainly(organisation_id: uuid.UUID) -> dict[str, Callable[[], Any]]:
-    """What an implementation without counts would ask."""
-    of_all = (
-        select(Record.status, func.count())
-        .join(Session, Session.id == Record.session_id)
-        .where(Record.organisation_id == organisation_id)
-    )
-    by_student = select(Record.student_id, Class.subject_id, Record.status, func.count())
+def plainly(organisation_id: uuid.UUID, today: date, student: str) -> dict[str, Callable[[], Any]]:
+    """What an implementation without counts and cursors would ask, by the calls that it is for."""
+    own = Record.organisation_id == organisation_id
+    of_all = select(Record.status, func.count()).join(Session, Session.id == Record.session_id).where(own)
+    since = date(today.year + (today.month - 6) // 12, (today.month - 6) % 12 + 1, 1)
+    recent = of_all.where(Session.session_date >= since)
+    by_day = of_all.add_columns(Session.session_date).group_by(Session.session_date, Record.status)
+    by_student = select(Record.student_id, Class.subject_id, Record.status, func.count()).where(own)
     by_student = by_student.join(Session, Session.id == Record.session_id).join(Class, Class.id == Session.class_id)
+    by_student = by_student.group_by(Record.student_id, Class.subject_id, Record.status)
+    by_class = of_all.add_columns(Session.class_id).group_by(Session.class_id, Record.status)
+    shown = select(Record, Session, User).join(Session, Session.id == Record.session_id)
+    shown = shown.join(User, User.id == Record.student_id).where(own)
+    yesterday = shown.where(Session.session_date == today - timedelta(days=1))
+    latest = shown.order_by(Session.session_date.desc(), Record.marked_at.desc()).limit(50)
+    dashboard = [recent.where(Session.session_date == today).group_by(Record.status),
+                 recent.group_by(Record.status),
+                 recent.add_columns(Session.session_date).group_by(Session.session_date, Record.status),
+                 select(Record).where(own).order_by(Record.marked_at.desc()).limit(10)]  # fmt: skip
 
-    def ask(query: Any) -> Callable[[], Any]:
-        return lambda: db.session.execute(query).all()
+    def ask(*queries: Any) -> Callable[[], Any]:
+        return lambda: [db.session.execute(query).all() for query in queries]
 
-    day = select(Record, Session, User).join(Session, Session.id == Record.session_id)
-    day = day.join(User, User.id == Record.student_id).where(Record.organisation_id == organisation_id)
-    latest = select(func.max(Session.session_date)).where(Session.closed_at.is_not(None)).scalar_subquery()
     return {
-        "by day": ask(of_all.add_columns(Session.session_date).group_by(Session.session_date, Record.status)),
-        "by class": ask(of_all.add_columns(Session.class_id).group_by(Session.class_id, Record.status)),
-        "by student and subject": ask(by_student.group_by(Record.student_id, Class.subject_id, Record.status)),
-        "a day's records": ask(day.where(Session.session_date == latest)),
-    }
+        "dashboard of the office": ask(*dashboard),
+        "dashboard of the administrator": ask(*dashboard[:2]),
+        "dashboard of a teacher": ask(by_class),
+        "trends by month": ask(by_day),
+        "organisation's summary": ask(by_class, by_student, of_all.group_by(Record.status)),
+        "a page by student and subject": ask(by_student),
+        "people by what they missed": ask(by_student),
+        "a person's report": ask(by_student.where(Record.student_id == uuid.UUID(student))),
+        "a page of a day's records": ask(yesterday),
+        "a page of all records": ask(select(func.count()).select_from(shown.subquery()), latest),
+        "the next page of all records": ask(select(func.count()).select_from(shown.subquery()), latest.offset(50)),
+        "the last page of all records": ask(select(func.count()).select_from(shown.subquery()),
+                                            latest.order_by(None).order_by(Session.session_date, Record.marked_at)),
+    }  # fmt: skip
 
 
-def calls(
-    cast: Cast, teacher: Person, class_id: str, students: list[str]
-) -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """What is asked, beside which plain statement, and how."""
+def calls(cast: Cast, teacher: Person, class_id: str, students: list[str]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """What is asked, and how."""
     admin = cast.person(Role.ADMIN)
     yesterday = (clock.now() - timedelta(days=1)).date()
 
-    def get(path: str) -> Callable[[], Any]:
+    def get(path: str, person: Person = admin) -> Callable[[], Any]:
         def ask() -> None:
-            answer = admin.get(f"/api/{path}")
+            answer = person.get(f"/api/{path}")
             assert answer.status_code == 200, answer.text
 
         return ask
 
-    yield "dashboard of the office", "by day", get("dashboard/stats")
-    yield "dashboard of the administrator", "by day", get("admin/dashboard/stats")
-    yield "dashboard of a teacher", "by class", lambda: teacher.get("/api/dashboard/teacher")
-    yield "trends by month", "by day", get("reports/attendance/trends?interval=month")
-    yield "organisation's summary", "by class", get("reports/organization/summary?per_page=100")
-    yield "a page by student and subject", "by student and subject", get("attendance/reports?per_page=50")
-    yield "people by what they missed", "by student and subject", get("reports/attendance/people?standing=chronic")
-    yield "a person's report", "by student and subject", get(f"reports/user/{students[0]}/detailed")
-    yield "a page of a day's records", "a day's records", get(f"attendance?per_page=50&date={yesterday}")
-    yield "a page of all records", "a day's records", get("attendance?per_page=50")
+    yield "dashboard of the office", get("dashboard/stats")
+    yield "dashboard of the administrator", get("admin/dashboard/stats")
+    yield "dashboard of a teacher", get("dashboard/teacher", teacher)
+    yield "trends by month", get("reports/attendance/trends?interval=month")
+    yield "organisation's summary", get("reports/organization/summary?per_page=100")
+    yield "a page by student and subject", get("attendance/reports?per_page=50")
+    yield "people by what they missed", get("reports/attendance/people?standing=chronic")
+    yield "a person's report", get(f"reports/user/{students[0]}/detailed")
+    yield "a page of a day's records", get(f"attendance?per_page=50&date={yesterday}")
+    path = "attendance?per_page=50"
+    yield "a page of all records", get(path)
+    yield "the next page of all records", get(f"{path}&after={admin.get(f'/api/{path}').json['next']}")
+    yield "the last page of all records", get(f"{path}&sort=date")
 
     def mark() -> None:
         body = {"class_id": class_id, "session_name": "Bench"}
@@ -146,43 +193,53 @@ def calls(
         answer = teacher.post(f"/api/attendance/session/{session}/marks", {"marks": marks})
         assert answer.status_code == 200, answer.text
 
-    yield "marking a class of 200", "by day", mark
+    yield "marking a class of 200", mark
 
 
-def main(records: int, rounds: int) -> None:
-    for kind in listening():
-        if kind == "mariadb":
-            continue
-        with tempfile.TemporaryDirectory() as name, database(kind, Path(name), "rollcall_bench") as url:
-            app = create_app(settings_for(Path(name), database_url=url, ratelimit_enabled=False))
-            with app.app_context():
-                installation.prepare()
-                cast = Cast(app)
-                teacher = cast.teacher()
-                begun = time.perf_counter()
-                class_id, students = fill(teacher, records // STUDENTS)
-                filled = time.perf_counter()
-                counting.count_due()
-                if kind == "postgresql":
-                    db.session.connection().exec_driver_sql("ANALYZE")
-                    db.session.commit()
-                print(f"{kind}: {records:,} records in {filled - begun:.0f} s, "
-                      f"counted in {time.perf_counter() - filled:.0f} s", flush=True)  # fmt: skip
-                organisation_id = db.session.scalar(select(Organisation.id).where(Organisation.is_default.is_(True)))
-                assert organisation_id
-                db.session.remove()
-                asked = list(calls(cast, teacher, class_id, students))
-                plain = plainly(organisation_id)
-                theirs = {which: statistics.median(_seconds(plain[which]) for _ in range(rounds)) for which in plain}
-                for what, beside, ours in asked:
-                    _seconds(ours)
-                    took = statistics.median(_seconds(ours) for _ in range(rounds))
-                    print(f"  {what}: {took * 1e3:.0f} ms, {beside} plainly {theirs[beside] * 1e3:.0f} ms; "
-                          f"1 : {theirs[beside] / took:.0f}", flush=True)  # fmt: skip
-                db.session.remove()
-                db.engine.dispose()
-            app.extensions["face_pool"].close()
-            app.extensions["backend"].close()
+def measure(kind: str, records: int, rounds: int) -> dict[str, float]:
+    """Seconds that each call takes."""
+    took = dict[str, float]()
+    with tempfile.TemporaryDirectory() as name, database(kind, Path(name), "rollcall_bench") as url:
+        app = create_app(settings_for(Path(name), database_url=url, ratelimit_enabled=False))
+        with app.app_context():
+            installation.prepare()
+            cast = Cast(app)
+            teacher = cast.teacher()
+            begun = time.perf_counter()
+            class_id, students = fill(teacher, records // STUDENTS)
+            filled = time.perf_counter()
+            counting.count_due()
+            counted = time.perf_counter()
+            statistics.refresh()  # as every day
+            if kind == "postgresql":
+                db.session.connection().exec_driver_sql("ANALYZE")
+                db.session.commit()
+            print(f"{kind}: {records:,} records in {filled - begun:.0f} s, counted in {counted - filled:.0f} s, "
+                  f"statistics in {time.perf_counter() - counted:.1f} s", flush=True)  # fmt: skip
+            organisation_id = db.session.scalar(select(Organisation.id).where(Organisation.is_default.is_(True)))
+            assert organisation_id
+            db.session.remove()
+            plain = plainly(organisation_id, clock.today("UTC"), students[0])
+            for what, ours in calls(cast, teacher, class_id, students):
+                _seconds(ours)
+                took[what] = median(_seconds(ours) for _ in range(rounds))
+                said = f"  {what}: {took[what] * 1e3:.0f} ms"
+                if what in plain:
+                    theirs = median(_seconds(plain[what]) for _ in range(rounds))
+                    said += f", plainly {theirs * 1e3:.0f} ms; 1 : {theirs / took[what]:.0f}"
+                print(said, flush=True)
+            db.session.remove()
+            db.engine.dispose()
+        app.extensions["face_pool"].close()
+        app.extensions["backend"].close()
+    return took
+
+
+def main(records: int, rounds: int, *kinds: str) -> None:
+    for kind in kinds or [kind for kind in listening() if kind != "mariadb"]:
+        few, many = measure(kind, SMALL, rounds), measure(kind, records, rounds)
+        for what in few:
+            print(f"  {what}: {many[what] / few[what]:.1f} times as long with {records:,} as with {SMALL:,}")
 
 
 def _seconds(work: Callable[[], Any]) -> float:
@@ -193,5 +250,5 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 if __name__ == "__main__":
-    numbers = [int(text.replace(",", "")) for text in sys.argv[1:]]
-    main(*(numbers + [1_000_000, 5][len(numbers) :]))
+    records, rounds, *kinds = [*sys.argv[1:], *("1_000_000", "5")[len(sys.argv) - 1 :]]
+    main(int(records.replace(",", "")), int(rounds), *kinds)
