@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from flask_jwt_extended import create_access_token
+from sqlalchemy import exists, select
 
 from app import create_app
-from app.extensions import db, limiter
+from app.extensions import db, limiter, settings
 from app.faces import ROOM, FacePool, Progress, Wanted
 from app.faces.pool import Result
 from app.models import Base, Organisation, Role
-from app.services import installation
+from app.services import installation, sign_in
 from config import Settings
 from tests.databases import database, listening
-from tests.factories import PASSWORD, make, make_user
+from tests.factories import make, make_user
 
 MODELS = Path(tempfile.gettempdir()) / f"rollcall-models-{os.getuid()}"
 """For the face engine of all processes and servers of a run: to build them takes seconds."""
@@ -71,11 +72,11 @@ class Cast:
     def person(self, role: Role, organisation_id: uuid.UUID | None = None, **values: Any) -> Person:
         with self.app.app_context():
             user = make_user(role=role, organisation_id=organisation_id or self.organisation(), **values)
-            person = Person(self.app.test_client(), user.id, user.organisation_id, str(user.email))
-        signed_in = person.post("/api/auth/login", {"email": person.email, "password": PASSWORD})
-        assert signed_in.status_code == 200, signed_in.text
-        person.token = signed_in.json["access_token"]
-        return person
+            begun = sign_in.begin(user.id, "a test", "127.0.0.1").sign_in
+            token = create_access_token(
+                str(user.id), additional_claims={"sid": str(begun.id)}, expires_delta=settings().token_lifetime
+            )
+            return Person(self.app.test_client(), user.id, user.organisation_id, str(user.email), token)
 
     def organisation(self) -> uuid.UUID:
         """The installation's own organisation."""
@@ -147,7 +148,7 @@ def installed(
 ) -> Iterator[APIFlask]:
     """The application, set up on a new database."""
     folder = tmp_path_factory.mktemp(request.param)
-    with database(request.param, folder) as url:
+    with database(request.param, folder, durable=False) as url:
         app = create_app(settings_for(folder, database_url=url))
         app.extensions |= {"face_pool": face_pool, "backend": Nowhere()}
         with app.app_context():
@@ -155,6 +156,11 @@ def installed(
         yield app
         with app.app_context():
             db.engine.dispose()
+
+
+TABLES = list(reversed(Base.metadata.sorted_tables))
+USED = select(*(exists().select_from(table) for table in TABLES))
+"""Which of them have rows: most have none after most tests, and to delete from each takes longer than a test."""
 
 
 @pytest.fixture
@@ -168,14 +174,13 @@ def app(installed: APIFlask) -> Iterator[APIFlask]:
 
 def clear(app: APIFlask) -> None:
     """Leave nothing but the installation's own organisation, as it was installed."""
+    organisations = Base.metadata.tables["organisations"]
+    others = organisations.c.is_default.is_not(True)
     with app.app_context(), db.engine.begin() as connection:
-        organisations = Base.metadata.tables["organisations"]
         connection.execute(organisations.update().values(settings=installation.OPEN, time_zone="UTC", is_active=True))
-        for table in reversed(Base.metadata.sorted_tables):
-            own = table.c.is_default.is_(True) if table.name == "organisations" else None
-            connection.execute(
-                table.delete() if own is None else table.delete().where(~own | table.c.is_default.is_(None))
-            )
+        for table, used in zip(TABLES, connection.execute(USED).one(), strict=True):
+            if used:
+                connection.execute(table.delete().where(others) if table is organisations else table.delete())
 
 
 @pytest.fixture

@@ -27,8 +27,11 @@ def listening() -> list[str]:
 
 
 @contextmanager
-def database(kind: str, folder: Path, name: str = "rollcall_test") -> Iterator[str]:
-    """The address of a new, empty database of this kind, as a user would write it."""
+def database(kind: str, folder: Path, name: str = "rollcall_test", *, durable: bool = True) -> Iterator[str]:
+    """The address of a new, empty database of this kind, as a user would write it.
+
+    durable: that what is committed outlives the machine; else PostgreSQL doesn't wait for the disk.
+    """
     if kind == "sqlite":
         yield f"sqlite:///{folder / name}.db"
         return
@@ -36,6 +39,8 @@ def database(kind: str, folder: Path, name: str = "rollcall_test") -> Iterator[s
     server = create_engine(SERVERS[kind], isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {unique}"))
+        if kind == "postgresql" and not durable:
+            connection.execute(text(f"ALTER DATABASE {unique} SET synchronous_commit = off"))
     try:
         address = server.url.set(drivername=server.url.get_backend_name(), database=unique)
         yield address.render_as_string(hide_password=False)

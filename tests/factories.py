@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, date, datetime, time
+from functools import cache
 from itertools import count
 from typing import Any, TypeVar
 
 from sqlalchemy import JSON, Boolean, Column, Date, Enum, Float, Integer, LargeBinary, String, Time, Uuid
 
-from app.extensions import db
+from app.extensions import db, settings
 from app.models import Base, Organisation, User
 from app.models.base import UTCDateTime
 from app.services.passwords import hash_password
@@ -37,10 +38,16 @@ def make(model: type[T], **values: Any) -> T:
     return row
 
 
+@cache
+def _hash(rounds: int) -> str:
+    return hash_password(PASSWORD)
+
+
 def make_user(**values: Any) -> User:
     """A user who can sign in with PASSWORD."""
     return make(
-        User, **{"email": f"person{next(numbers)}@example.org", "password_hash": hash_password(PASSWORD)} | values
+        User,
+        **{"email": f"person{next(numbers)}@example.org", "password_hash": _hash(settings().bcrypt_rounds)} | values,
     )
 
 

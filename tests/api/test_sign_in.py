@@ -423,6 +423,7 @@ def test_guessing_many_accounts_from_one_address_is_stopped_and_their_owners_sti
 
 
 def test_who_guesses_at_the_owners_own_address_does_not_keep_their_device_out(nobody: Person, student: Person) -> None:
+    log_in(nobody, student.email)
     limiter.enabled = True
     guesses = [log_in(nobody, student.email, "a guess", device_info="a neighbour's phone") for _ in range(11)]
     assert guesses[-1].status_code == 429
