@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased, lazyload
 from app.extensions import db
 from app.models import Attempt, Class, ClassTeacher, Record, RecordMark, Role, Session, Source, Status, User, UserStatus
 from app.services.caller import Caller
-from app.services.figures import By, Figure, Filters, Interval, absences_in_a_row, figures, nothing, total, trend
+from app.services.figures import By, Figure, Filters, Interval, absences_in_a_row, figures, nothing, together, total
 from app.services.paging import Page, Paging
 from app.services.rates import Counts
 from app.services.registers import Register, not_taken
@@ -138,13 +138,15 @@ def stats(caller: Caller) -> Stats:
     by_role = users_by_role(caller)
     months = _last_months(caller.today)
     days = Days(months[0], caller.today)
-    by_month = trend(caller, Filters(days), Interval.MONTH)
+    by_day = figures(caller, Filters(days), By.DAY)
+    by_month = together((Interval.MONTH.first_of(day), figure) for (day,), figure in by_day.items())
+    none = nothing(caller)
     return Stats(
         total_students=by_role[Role.STUDENT],
         total_teachers=by_role[Role.TEACHER],
-        today_attendance=total(caller, Filters(Days(caller.today, caller.today))).percentage,
-        average_attendance=total(caller, Filters(days)).percentage,
-        monthly_trend=[Month(f"{first:%Y-%m}", by_month.get(first, nothing(caller))) for first in months],
+        today_attendance=by_day.get((caller.today,), none).percentage,
+        average_attendance=sum(by_day.values(), none).percentage,
+        monthly_trend=[Month(f"{first:%Y-%m}", by_month.get(first, none)) for first in months],
         recent_activities=_activities(caller),
     )
 
@@ -167,7 +169,6 @@ def of_teacher(caller: Caller) -> TeacherDashboard:
     """The caller's classes with their figures of the last 30 days, at most a hundred of them by name; today's
     sessions; the latest registers that nobody took."""
     days = Days(*Days().bounds(caller.today, RECENT))
-    found = figures(caller, Filters(days, teacher_id=caller.user_id), By.CLASS)
     taught = (
         caller.rows(Class, Class.id, Class.name)
         .join(ClassTeacher, and_(ClassTeacher.class_id == Class.id, caller.owns(ClassTeacher)))
@@ -175,11 +176,11 @@ def of_teacher(caller: Caller) -> TeacherDashboard:
         .order_by(Class.name, Class.id)
         .limit(MOST)
     )
+    names: dict[uuid.UUID, str] = dict(db.session.execute(taught).all())
+    found = figures(caller, Filters(days, class_ids=names), By.CLASS)
     today = list_sessions(caller, None, Days(caller.today, caller.today), Paging(1, MOST, ["starts_at"]))
     return TeacherDashboard(
-        classes=[
-            ClassFigure(id_, name, found.get((id_,), nothing(caller))) for id_, name in db.session.execute(taught)
-        ],
+        classes=[ClassFigure(id_, name, found.get((id_,), nothing(caller))) for id_, name in names.items()],
         today=today.items,
         registers_not_taken=not_taken(caller, None, Days(), Paging(1, LATEST, ["-session_date"])),
         reviews=how_many_wait(caller),

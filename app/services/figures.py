@@ -68,10 +68,11 @@ class Interval(StrEnum):
 class Filters:
     """Which records count; those that fit all that is given. department, year, section: of the person, as they are
     now, compared without regard to case. teacher_id: of those classes and subjects that they teach now.
-    student_ids: of any of these people."""
+    class_ids, student_ids: of any of these."""
 
     days: Days = field(default_factory=Days)
     class_id: uuid.UUID | None = None
+    class_ids: Collection[uuid.UUID] | None = None
     subject_id: uuid.UUID | None = None
     student_id: uuid.UUID | None = None
     student_ids: Collection[uuid.UUID] | None = None
@@ -173,16 +174,12 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
     if filters.subject_id or filters.teacher_id or {By.SUBJECT, By.START} & {*by}:
         return None
     of_people = _is_of_people(filters, by)
-    of_classes = filters.class_id is not None or By.CLASS in by
+    of_classes = filters.class_id is not None or filters.class_ids is not None or By.CLASS in by
     if of_people and of_classes:
         return None
     columns: dict[By, Any] = {By.DAY: DayCount.day, By.CLASS: DayCount.of_id, By.PERSON: DayCount.of_id} | OF_PERSON
-    if filters.class_id is not None:
-        whose: ColumnElement[bool] = DayCount.of_id.in_(
-            caller.rows(Class, Class.id).where(Class.id == filters.class_id)
-        )
-    elif of_classes:
-        whose = DayCount.of_id.in_(caller.rows(Class, Class.id))
+    if of_classes:
+        whose: ColumnElement[bool] = DayCount.of_id.in_(caller.rows(Class, Class.id).where(_which(filters, Class.id)))
     elif of_people:
         whose = _whose(caller, filters, DayCount.of_id)
     else:
@@ -262,8 +259,7 @@ def of(caller: Caller, filters: Filters, query: Select[Any], person_id: Any) -> 
     """The query, of sessions and classes, for what fits: sessions of these days, class, subject and teacher, and the
     people whose ids the column has."""
     query = query.where(filters.days.condition(Session.session_date))
-    if filters.class_id is not None:
-        query = query.where(Session.class_id == filters.class_id)
+    query = query.where(_which(filters, Session.class_id))
     if filters.subject_id is not None:
         query = query.where(subject_of_session() == filters.subject_id)
     if filters.teacher_id is not None:
@@ -306,6 +302,12 @@ def is_taken(caller: Caller) -> ColumnElement[bool]:
 def _is_of_people(filters: Filters, by: Sequence[By]) -> bool:
     named = filters.student_id or filters.student_ids is not None
     return bool(named or _has_traits(filters) or {By.PERSON, *OF_PERSON} & {*by})
+
+
+def _which(filters: Filters, class_id: Any) -> ColumnElement[bool]:
+    """The condition that a class is among those that are asked for."""
+    one = true() if filters.class_id is None else class_id == filters.class_id
+    return and_(one, true() if filters.class_ids is None else class_id.in_(filters.class_ids))
 
 
 def _has_traits(filters: Filters) -> bool:

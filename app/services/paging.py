@@ -103,14 +103,13 @@ def paginate(
         number, total, query = cursor.page + 1, cursor.total, query.where(_after(order, cursor.values))
     width = len(query.column_descriptions)
     ordered = query.order_by(*(each.directed for each in order)).add_columns(*(each.column for each in order))
-    found = db.session.execute(ordered.limit(paging.per_page + 1)).freeze()
-    items = found().columns(*range(width))
-    page = Page((items.scalars() if width == 1 else items).all()[: paging.per_page], number, paging.per_page, total)
-    rows = found().all()
-    if len(rows) <= paging.per_page or not all(each.is_never_null for each in order):
+    found = db.session.execute(ordered.limit(paging.per_page + 1)).all()
+    rows = found[: paging.per_page]
+    items = [row[0] if width == 1 else row[:width] for row in rows]
+    page = Page(items, number, paging.per_page, total)
+    if len(rows) == len(found) or not all(each.is_never_null for each in order):
         return page
-    values = rows[paging.per_page - 1][width:]
-    return replace(page, next=_Cursor(paging.sort, number, total, values).signed())
+    return replace(page, next=_Cursor(paging.sort, number, total, rows[-1][width:]).signed())
 
 
 def _bare(query: Select[Any]) -> Any:

@@ -523,9 +523,9 @@ def test_late_arrivals_and_early_leavers_are_listed(cast: Cast, at: Any) -> None
         ]
 
     by_hand, of_ada = ("Ada", "2026-03-03", None, None, None), ("Ada", "2026-03-02", 20.0, 10.0, 30.0)
-    assert listed("late") == [by_hand, of_ada, ("Grace", "2026-03-02", 20.0, None, 40.0)]
+    assert listed("late") == [by_hand, ("Grace", "2026-03-02", 20.0, None, 40.0), of_ada]
     assert listed("early") == [of_ada], "who forgot to check out did not leave early"
-    assert listed("late", "per_page=1&page=2") == [of_ada]
+    assert listed("late", "per_page=1&page=3") == [of_ada]
     assert listed("late", "start_date=2026-03-03") == [by_hand]
     assert [one[0] for one in listed("late", f"student_id={grace.id}&class_id={room.id}")] == ["Grace"]
     assert listed("late", "department=Nowhere") == []
