@@ -37,6 +37,7 @@ from sqlalchemy.orm import Session as Database
 from app import clock
 from app.extensions import db
 from app.models import DayCount, Record, Session, Source, Status
+from app.services.sessions import Days
 from app.services.transaction import add_up, release, some_at_once, transaction
 
 AT_ONCE = 100
@@ -86,6 +87,22 @@ def _forget() -> None:
     db.session.scalars(select(Session.id).order_by(Session.id).with_for_update()).all()
     db.session.execute(delete(DayCount), execution_options={"audited": False})
     _set(db.session(), Session.counted_at.is_not(None), None)
+
+
+def how_many(organisation_id: uuid.UUID, class_id: uuid.UUID | None, days: Days) -> Select[Any]:
+    """Query of how many records there are of these days: of sessions that are counted, what they were counted for."""
+    of_days = func.sum(sum((getattr(DayCount, status.value) for status in Status), literal(0)))
+    kept = select(func.coalesce(of_days, 0)).where(
+        DayCount.organisation_id == organisation_id, DayCount.is_month.is_(False), days.condition(DayCount.day),
+        DayCount.of_id == (class_id or organisation_id),
+    )  # fmt: skip
+    others = (
+        select(func.count())
+        .join_from(Session, Record, and_(Record.organisation_id == organisation_id, Record.session_id == Session.id))
+        .where(Session.organisation_id == organisation_id, Session.counted_at.is_(None))
+        .where(days.condition(Session.session_date), true() if class_id is None else Session.class_id == class_id)
+    )
+    return select(kept.scalar_subquery() + others.scalar_subquery())
 
 
 def not_counted(held: Iterable[Any]) -> None:

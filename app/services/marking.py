@@ -19,6 +19,7 @@ from app.models import Class, ClassTeacher, Record, Role, Session, Status, Stude
 from app.services import audit
 from app.services.caller import Caller
 from app.services.closing import unmarked
+from app.services.counting import how_many
 from app.services.errors import MarksRefused, NotFound, NotYourClass, NotYourSubject, SessionCancelled
 from app.services.marks import Given, Kept, give, session_to_mark, to_mark
 from app.services.paging import Page, Paging, paginate
@@ -232,9 +233,12 @@ def search(caller: Caller, wanted: RecordFilter, paging: Paging) -> Page[MarkedR
     ):
         if value is not None:
             conditions.append(column == value)
-    counted = caller.rows(Record, Record.id).where(*of_records)
-    if of_sessions:
-        counted = counted.join(Session, _of_session(caller)).where(*of_sessions)
+    if of_records or wanted.subject_id:
+        counted = caller.rows(Record, func.count()).where(*of_records)
+        if of_sessions:
+            counted = counted.join(Session, _of_session(caller)).where(*of_sessions)
+    else:
+        counted = how_many(caller.organisation_id, wanted.class_id, wanted.days)
     # in the order of the indexes: a page is as quick as it is short
     within = Session.id, Record.student_id
     columns = {"id": within, "date": Session.session_date, "timestamp": Record.marked_at}

@@ -90,13 +90,15 @@ def paginate(
     columns: what may be sorted by. The first one also decides between equals, so give it something unique; it may be
     several columns. Where none of those that are sorted by is ever null, the page has a cursor for the next: however
     long the list, that is found at once where an index is in the list's order.
-    counted: a query of as many rows that is quicker to count than this one.
+    counted: a query of how many rows there are, where one is quicker than to count this one's.
 
     Raises CursorInvalid.
     """
     order = list(_order(paging.sort, columns))
     if paging.after is None:
-        total = db.session.scalar(select(func.count()).select_from(_bare(query if counted is None else counted))) or 0
+        if counted is None:
+            counted = select(func.count()).select_from(query.order_by(None).subquery())
+        total = int(db.session.scalar(counted) or 0)
         number, query = paging.page, query.offset((paging.page - 1) * paging.per_page)
     else:
         cursor = _read(paging.after, paging, order)
@@ -110,10 +112,6 @@ def paginate(
     if len(rows) == len(found) or not all(each.is_never_null for each in order):
         return page
     return replace(page, next=_Cursor(paging.sort, number, total, rows[-1][width:]).signed())
-
-
-def _bare(query: Select[Any]) -> Any:
-    return query.order_by(None).subquery()
 
 
 def _order(sort: Sequence[str], columns: dict[str, Any]) -> Iterator[_Order]:

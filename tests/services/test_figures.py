@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from app import clock
 from app.extensions import db
@@ -237,6 +237,14 @@ def check(world: World) -> int:
             found = {key: as_counted(figure) for key, figure in figures(admin(world), filters, *by).items()}
             assert found == one_by_one(filters, *by), (filters, by)
             compared += len(found)
+        for room in (None, *(uuid.UUID(room.id) for room in world.rooms)):
+            for days in (Days(), Days(MONDAY.date() + timedelta(days=2), MONDAY.date() + timedelta(days=9))):
+                there = select(func.count()).join_from(Record, Session).where(days.condition(Session.session_date))
+                there = there if room is None else there.where(Session.class_id == room)
+                own = admin(world).organisation_id
+                assert db.session.scalar(counting.how_many(own, room, days)) == db.session.scalar(
+                    there.where(Record.organisation_id == own)
+                )
     return compared
 
 
