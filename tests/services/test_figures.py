@@ -181,6 +181,7 @@ def one_by_one(filters: Filters, *by: By) -> dict[Any, tuple[int, Counter[Status
             and (filters.basis == Basis.SCHEDULED or session.id in taken)
             and (filters.days.first or date.min) <= day <= (filters.days.last or date.max)
             and filters.class_id in {None, session.class_id}
+            and (filters.class_ids is None or session.class_id in filters.class_ids)
             and filters.subject_id in {None, subject}
             and filters.student_id in {None, record.student_id}
             and (wanted is None or record.student_id in wanted)
@@ -222,6 +223,7 @@ def questions(world: World) -> Iterator[tuple[Filters, tuple[By, ...]]]:
         yield Filters(basis=basis, year="7", student_ids=some), (By.PERSON, By.CLASS)
         yield replace(one, basis=basis), (By.PERSON,)
         yield Filters(basis=basis, days=days), (By.PERSON, By.SUBJECT)
+        yield Filters(basis=basis, class_ids=[uuid.UUID(room.id) for room in world.rooms[1:]]), (By.CLASS,)
 
 
 def admin(world: World) -> Caller:
