@@ -95,6 +95,16 @@ def test_a_mail_has_a_text_and_the_same_as_html_in_which_names_are_no_markup(cas
     assert "Hello &lt;b&gt;Zoë&lt;/b&gt;," in html.get_content()
 
 
+def test_reports_let_other_mail_pass(cast: Cast, opened: MailServer) -> None:
+    with cast.app.app_context():
+        post(to="parent@school.test")
+        db.session.execute(update(Mail).values(template="report_student"))
+        db.session.commit()
+        post()
+        delivery.send_due()
+    assert [message["To"] for message in opened.received] == ["ada@school.test", "parent@school.test"]
+
+
 def test_what_is_not_saved_sends_nothing(cast: Cast, opened: MailServer) -> None:
     @transaction
     def service() -> None:
