@@ -28,10 +28,10 @@ from app.services import jobs
 from app.services.transaction import changed, release, transaction
 
 SEND = "send_mail"
+"""The system's own work that sends what is due."""
+AT_ONCE = 100
 REPORT = "report_"
 """What templates of reports begin with."""
-AT_ONCE = 100
-"""The system's own work that sends what is due."""
 DELAYS = [*(timedelta(minutes=m) for m in (1, 5, 30)), *(timedelta(hours=h) for h in (2, 6, 12, 24))]
 """Between the attempts; after the last one it has failed."""
 HANDED_OVER_WITHIN = timedelta(minutes=10)
