@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from app.extensions import db
 from app.models import Class, Status
 from app.services.caller import Caller
 from app.services.charts import BarChart, Calendar, Chart, Kind, Line, LineChart, draw
+from app.services.classes import class_names
 from app.services.errors import DatesRefused
 from app.services.figures import By, Figure, Filters, Interval, figures, total
 from app.services.figures import trend as figures_over_time
@@ -101,9 +101,7 @@ def of_classes(caller: Caller, wanted: Filters, kind: Kind) -> Picture:
     rated.sort(key=lambda one: one[:2])
     shown = rated[:MOST]
     ids = [id_ for _, id_, _ in shown]
-    names: dict[uuid.UUID, str] = dict(
-        db.session.execute(caller.rows(Class, Class.id, Class.name).where(Class.id.in_(ids))).all()
-    )
+    names = class_names(caller, ids)
     labels = [_short(names[id_]) for id_ in ids]
     which = "Attendance by class" if len(rated) <= MOST else f"The {MOST} of {len(rated)} classes with the lowest rates"
     title = [which, *_short_ones(wanted.department), f"{first} to {last}"]

@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased, lazyload
 from app.extensions import db
 from app.models import Attempt, Class, ClassTeacher, Record, RecordMark, Role, Session, Source, Status, User, UserStatus
 from app.services.caller import Caller
+from app.services.classes import class_names
 from app.services.figures import By, Figure, Filters, Interval, absences_in_a_row, figures, nothing, together, total
 from app.services.paging import Page, Paging
 from app.services.rates import Counts
@@ -274,9 +275,9 @@ def _of_people(caller: Caller, people: Sequence[User]) -> list[PersonDashboard]:
 def _by_class(caller: Caller, filters: Filters) -> dict[uuid.UUID, list[ClassFigure]]:
     """Of each person, the classes of whose sessions they have records, by name."""
     found = figures(caller, filters, By.PERSON, By.CLASS)
-    names = caller.rows(Class, Class.id, Class.name).where(Class.id.in_({class_id for _, class_id in found}))
+    names = class_names(caller, {class_id for _, class_id in found})
     of_people = defaultdict[uuid.UUID, list[ClassFigure]](list)
-    for class_id, name in db.session.execute(names.order_by(Class.name, Class.id)):
+    for class_id, name in names.items():
         for (person_id, of_class), figure in found.items():
             if of_class == class_id:
                 of_people[person_id].append(ClassFigure(class_id, name, figure))

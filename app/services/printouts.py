@@ -21,6 +21,7 @@ from app import clock
 from app.extensions import db
 from app.models import Class, Organisation, Session, Status, User
 from app.services.caller import Caller
+from app.services.classes import class_names
 from app.services.errors import DatesRefused
 from app.services.export import Line, Wanted, rows
 from app.services.figures import By, Figure, Filters, figures, total
@@ -74,8 +75,8 @@ def person_report(caller: Caller, user_id: uuid.UUID, days: Days) -> bytes:
     days = _span(caller, days)
     filters = Filters(days=days, student_id=user_id)
     lines = [line for line, _ in rows(caller, Wanted(filters))]
-    names = {row.id: row.name for row in db.session.execute(caller.rows(Class, Class.id, Class.name))}
-    by_class = [(names[key[0]], figure) for key, figure in figures(caller, filters, By.CLASS).items()]
+    found = {class_id: figure for (class_id,), figure in figures(caller, filters, By.CLASS).items()}
+    by_class = [(name, found[class_id]) for class_id, name in class_names(caller, found).items()]
     paper = _Paper(caller, f"Attendance: {user.name}", days, "portrait")
     _person(paper, user, lines)
     _summary(paper, [*sorted(by_class, key=lambda one: one[0].casefold()), ("All", total(caller, filters))])

@@ -32,6 +32,7 @@ from app.models import (
 )
 from app.services import mail
 from app.services.caller import Caller
+from app.services.classes import class_names
 from app.services.enrolments import current_students, enrolled_on
 from app.services.figures import By, Figure, Filters, figures, nothing, people, total
 from app.services.mail import Letter
@@ -109,9 +110,7 @@ def _of_organisation(caller: Caller, row: ReportSchedule, filters: Filters) -> I
     by_class = figures(caller, filters, By.CLASS)
     rated = [(figure.rate, id_, figure) for (id_,), figure in by_class.items() if figure.rate is not None]
     lowest = sorted(rated, key=lambda of: of[:2])[:LOWEST]
-    names: dict[uuid.UUID, str] = dict(
-        db.session.execute(caller.rows(Class, Class.id, Class.name).where(Class.id.in_([of[1] for of in lowest]))).all()
-    )
+    names = class_names(caller, [of[1] for of in lowest])
     registers = not_taken(caller, None, filters.days, Paging(1, 1, []))
     values = {
         "total": total(caller, filters),

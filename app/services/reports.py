@@ -30,7 +30,7 @@ from app.models import (
     Verification,
 )
 from app.services.caller import Caller
-from app.services.classes import taught_class
+from app.services.classes import class_names, taught_class
 from app.services.dashboards import users_by_role
 from app.services.errors import TooManySessions
 from app.services.figures import (
@@ -275,8 +275,7 @@ def person_details(caller: Caller, user_id: uuid.UUID, days: Days, paging: Pagin
     query = records(caller, filters, *columns, Record.forgot_to_check_out)
     rows = db.session.execute(query.order_by(*IN_ORDER)).all()
     by_class = figures(caller, filters, By.CLASS)
-    of_them = caller.rows(Class, Class.id, Class.name).where(Class.id.in_([key for (key,) in by_class]))
-    names: dict[uuid.UUID, str] = dict(db.session.execute(of_them).all())
+    names = class_names(caller, [key for (key,) in by_class])
     classes = [Named(id_, names[id_], figure) for (id_,), figure in by_class.items()]
     return PersonDetails(
         person,
