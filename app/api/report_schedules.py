@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from http import HTTPStatus
 
 from apiflask import APIBlueprint
 
+from app.api.limits import limited, the_caller
 from app.api.openapi import refuses
 from app.api.policy import STAFF, caller, who_may
 from app.schemas.base import Message
@@ -72,6 +74,7 @@ def remove(report_schedule_id: uuid.UUID) -> dict[str, str]:
 
 @report_schedules.post("/reports/schedules/<uuid:report_schedule_id>/send")
 @who_may(STAFF)
+@limited("10 per hour", by=the_caller, counts=HTTPStatus.OK)
 @report_schedules.output(Message)
 def send(report_schedule_id: uuid.UUID) -> dict[str, str]:
     """Send the latest report now, to everybody, also if it was sent already or is paused"""

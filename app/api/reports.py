@@ -155,7 +155,7 @@ def people_by_absence(query_data: AbsenceIn) -> Page[dict[str, Any]]:
 
 
 @reports.get("/reports/attendance/required")
-@who_may(STAFF)
+@who_may(ANYONE)
 @conditional
 @refuses(errors.NotFound)
 @reports.input(RequiredIn, location="query")
@@ -176,7 +176,7 @@ def required(query_data: RequiredIn) -> dict[str, Any]:
 
 
 @reports.get("/reports/attendance/late")
-@who_may(STAFF)
+@who_may(ANYONE)
 @conditional
 @refuses(errors.NotFound)
 @reports.input(StaysIn, location="query")
@@ -187,7 +187,7 @@ def late(query_data: StaysIn) -> Page[Stay]:
 
 
 @reports.get("/reports/attendance/early")
-@who_may(STAFF)
+@who_may(ANYONE)
 @conditional
 @refuses(errors.NotFound)
 @reports.input(StaysIn, location="query")
@@ -242,8 +242,8 @@ def _filters(given: FiltersIn) -> Filters:
     return replace(given.selection, days=_days(given))
 
 
-def _paging(page: Page[Any]) -> dict[str, int]:
-    return {name: getattr(page, name) for name in ("page", "per_page", "total", "pages")}
+def _paging(page: Page[Any]) -> dict[str, Any]:
+    return {name: getattr(page, name) for name in ("page", "per_page", "total", "pages", "next")}
 
 
 def _ahead(outlook: Outlook) -> dict[str, Any]:

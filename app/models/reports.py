@@ -59,7 +59,7 @@ class ReportSchedule(Tenant, Base):
     last_period: Mapped[str | None] = mapped_column(String(21), info=NOISE)
     """The days that were sent last (ISO 8601: 2026-03-02/2026-03-08)."""
     asked: Mapped[int] = mapped_column(default=0, info=NOISE)
-    """How often somebody had it sent beside its schedule: each time everybody gets it anew."""
+    """How often somebody had it sent beside its schedule, or made it another: each time everybody gets it anew."""
     created_by_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -107,17 +108,15 @@ class OrderedPageIn(In):
 
     @property
     def paging(self) -> Paging:
-        return Paging(self.page, self.per_page, (), self.after)
+        asked = self.model_dump_json(exclude={"page", "per_page", "after"})
+        about = hashlib.sha256(f"{type(self).__name__} {asked}".encode()).hexdigest()[:16]
+        return Paging(self.page, self.per_page, getattr(self, "sort", ()), self.after, about)
 
 
 class PageIn(OrderedPageIn):
     """`?page=&per_page=&sort=&after=`; each list adds its own filters and says what it sorts by."""
 
     sort: Annotated[list[str], SortBy("created_at")] = Field(default_factory=lambda: ["created_at"])
-
-    @property
-    def paging(self) -> Paging:
-        return Paging(self.page, self.per_page, self.sort, self.after)
 
 
 def _of_names(name: str) -> str:

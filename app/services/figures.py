@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from app.models import Class, ClassTeacher, DayCount, Department, Record, Sessio
 from app.services.caller import Caller
 from app.services.counting import BY_ITSELF, FIGURES
 from app.services.rates import Counts
-from app.services.records import THERE
+from app.services.records import THERE, visible_person
 from app.services.sessions import Days
 
 
@@ -99,7 +99,7 @@ class Figure:
         """The share of what was expected in which they were not there, for whatever reason; None of nothing. From a
         tenth on, absence is called chronic (Attendance Works; US Department of Education)."""
         counts = self.counts
-        return 1 - (counts.present + counts.late) / counts.expected if counts.expected else None
+        return (counts.expected - counts.present - counts.late) / counts.expected if counts.expected else None
 
     @property
     def percentage(self) -> float | None:
@@ -319,6 +319,16 @@ def _whose(caller: Caller, filters: Filters, person_id: Any) -> ColumnElement[bo
     one = true() if filters.student_id is None else person_id == filters.student_id
     some = true() if filters.student_ids is None else person_id.in_(filters.student_ids)
     return and_(one, some, person_id.in_(people(caller, filters)) if _has_traits(filters) else true())
+
+
+def of_whom_they_may_see(caller: Caller, filters: Filters) -> Filters:
+    """Of one person, where the caller is not staff: themselves unless it says whom. Raises NotFound: they may not see
+    them."""
+    if not caller.is_staff:
+        filters = replace(filters, student_id=filters.student_id or caller.user_id)
+    if filters.student_id is not None:
+        visible_person(caller, filters.student_id)
+    return filters
 
 
 def people(caller: Caller, filters: Filters) -> Select[Any]:

@@ -31,8 +31,8 @@ from app.models import (
     User,
 )
 from app.services.caller import Caller
-from app.services.figures import By, Figure, Filters, figures, nothing, of, people
-from app.services.paging import Page, Paging
+from app.services.figures import By, Figure, Filters, figures, nothing, of, of_whom_they_may_see, people
+from app.services.paging import Page, Paging, page_of
 from app.services.sessions import COUNTED, Days
 from app.services.terms import days_of_current_term
 from app.services.timetables import to_be_made
@@ -116,11 +116,15 @@ ALWAYS: Span = (date.min, None)
 
 
 def forecast(caller: Caller, filters: Filters, required: float | None, reach: Reach, paging: Paging) -> Forecast:
-    """The people who are here and fit, by the best that they can reach, in a fixed number of statements.
+    """The people who are here and fit, by the best that they can reach, in a fixed number of statements. Who is not
+    staff sees one person: by default themselves.
 
     filters.days: until the last the sessions to come are counted, at most AHEAD; by default those of the term that it
     is, or else the last BACK days. required: by default as the organisation says.
+
+    Raises NotFound.
     """
+    filters = of_whom_they_may_see(caller, filters)
     days = filters.days if filters.days != Days() else days_of_current_term(caller) or Days()
     first, last = days.bounds(caller.today, BACK)
     filters = replace(filters, days=Days(first, min(last, caller.today + AHEAD)))
@@ -133,11 +137,11 @@ def forecast(caller: Caller, filters: Filters, required: float | None, reach: Re
     found = [(id_, outlook) for id_, outlook in outlooks.items() if outlook.is_of(reach)]
     sign = -1 if "-best" in paging.sort else 1
     found.sort(key=lambda one: (one[1].best is None, sign * (one[1].best or 0), one[0]))
-    some = found[(paging.page - 1) * paging.per_page : paging.page * paging.per_page]
-    rows = db.session.scalars(caller.rows(User).where(User.id.in_([id_ for id_, _ in some])))
+    page = page_of(found, paging)
+    rows = db.session.scalars(caller.rows(User).where(User.id.in_([id_ for id_, _ in page.items])))
     users = {user.id: user for user in rows}
-    items = [PersonOutlook(users[id_], outlook) for id_, outlook in some]
-    return Forecast(filters.days, required, Page(items, paging.page, paging.per_page, len(found)))
+    items = [PersonOutlook(users[id_], outlook) for id_, outlook in page.items]
+    return Forecast(filters.days, required, page.of(items))
 
 
 def remaining(caller: Caller, filters: Filters, here: dict[uuid.UUID, Any]) -> Counter[uuid.UUID]:
@@ -147,11 +151,13 @@ def remaining(caller: Caller, filters: Filters, here: dict[uuid.UUID, Any]) -> C
     coming = _coming(caller, filters)
     away = _away(caller, filters)
     left = Counter[uuid.UUID]()
-    for (id_, expecting), spans in _expected(caller, filters, here, coming).items():
+    expected = _expected(caller, filters, here, coming)
+    for (id_, expecting), spans in expected.items():
         left[id_] += _how_many(coming[expecting], spans, away[id_])
-    for id_, day in _excused(caller, filters):
-        if left[id_] and not any(first <= day <= last for first, last in away[id_]):
-            left[id_] -= 1
+    for row in _excused(caller, filters):
+        left[row.student_id] -= _how_many(
+            [row.session_date], expected[row.student_id, _expecting(row)], away[row.student_id]
+        )
     return +left
 
 
@@ -265,8 +271,9 @@ def _away(caller: Caller, filters: Filters) -> dict[uuid.UUID, list[tuple[date, 
 
 
 def _excused(caller: Caller, filters: Filters) -> Sequence[Any]:
-    """Who was marked as excused or on leave in a session to come, and on which day."""
-    query = _to_come(caller, filters, Record.student_id, Session.session_date)
+    """Who was marked as excused or on leave in which session to come."""
+    whom = (Session.class_id, Session.subject_id, Session.department_id)
+    query = _to_come(caller, filters, Record.student_id, Session.session_date, *whom)
     query = query.join(Record, and_(Record.session_id == Session.id, caller.owns(Record)))
     return db.session.execute(query.where(Record.status.in_((Status.EXCUSED, Status.LEAVE)))).all()
 

@@ -39,12 +39,13 @@ class Page(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class Paging:
     """Which part of a list is wanted, and in which order (`name,-created_at`). after: the cursor that the page before
-    gave; then no number counts."""
+    gave; then no number counts. about: what was asked for, in short; a cursor leads on in that alone."""
 
     page: int
     per_page: int
     sort: Sequence[str]
     after: str | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,10 @@ class _Order:
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
-    """What a page ended with. page, total: its number, and how many rows there were with the first one."""
+    """What a page ended with. about: as of Paging. page, total: its number, and how many rows there were with the first
+    one."""
 
-    sort: Sequence[str]
+    about: str
     page: int
     total: int
     values: Sequence[Any]
@@ -78,7 +80,7 @@ class _Cursor:
     def signed(self) -> str:
         """Nobody has the database compare with what is no value of its columns."""
         values = [value if isinstance(value, int | float | str) else str(value) for value in self.values]
-        said = _signer().dumps([list(self.sort), self.page, self.total, values])
+        said = _signer().dumps([self.about, self.page, self.total, values])
         return said if isinstance(said, str) else said.decode()
 
 
@@ -111,7 +113,15 @@ def paginate(
     page = Page(items, number, paging.per_page, total)
     if len(rows) == len(found) or not all(each.is_never_null for each in order):
         return page
-    return replace(page, next=_Cursor(paging.sort, number, total, rows[-1][width:]).signed())
+    return replace(page, next=_Cursor(paging.about, number, total, rows[-1][width:]).signed())
+
+
+def page_of(found: Sequence[T], paging: Paging) -> Page[T]:
+    """The wanted page of what is at hand; it has no cursor. Raises CursorInvalid: with one, it was another list's."""
+    if paging.after is not None:
+        raise CursorInvalid
+    begin = (paging.page - 1) * paging.per_page
+    return Page(found[begin : begin + paging.per_page], paging.page, paging.per_page, len(found))
 
 
 def _order(sort: Sequence[str], columns: dict[str, Any]) -> Iterator[_Order]:
@@ -138,13 +148,13 @@ def _after(order: Sequence[_Order], values: Sequence[Any]) -> ColumnElement[bool
 
 def _read(token: str, paging: Paging, order: Sequence[_Order]) -> _Cursor:
     try:
-        sort, page, total, texts = _signer().loads(token)
+        about, page, total, texts = _signer().loads(token)
         values = [_value(each.column.type.python_type, text) for each, text in zip(order, texts, strict=True)]
-    except (BadData, ValueError):
+    except (BadData, ValueError, TypeError, AttributeError):  # another list's has values of other kinds
         raise CursorInvalid from None
-    if sort != list(paging.sort):
+    if about != paging.about:
         raise CursorInvalid
-    return _Cursor(sort, page, total, values)
+    return _Cursor(about, page, total, values)
 
 
 def _value(kind: Any, text: Any) -> Any:

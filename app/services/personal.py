@@ -49,8 +49,11 @@ def delete_personal(caller: Caller, user: User) -> list[uuid.UUID]:
             gone += db.session.scalars(caller.rows(model, model.id).where(whose)).all()
             # not in the audit log, which would keep what is to be forgotten
             db.session.execute(caller.remove(model).where(whose).execution_options(audited=False))
-    for model, address in ((Link, Link.email), (Mail, Mail.recipient)):
-        theirs = address.in_(addresses)
+    of_them = Mail.key.like(f"report:%:{user.id}")  # to their parents
+    for model, theirs in (
+        (Link, Link.email.in_(addresses)),
+        (Mail, or_(Mail.recipient.in_(addresses), of_them)),
+    ):
         gone += db.session.scalars(caller.rows(model, model.id).where(theirs)).all()
         db.session.execute(caller.remove(model).where(theirs).execution_options(audited=False))
     written = caller.change(Record).where(Record.student_id == user.id).values(remarks=None, review_reason=None)

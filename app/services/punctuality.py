@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.models import Record, Session, Status, User
 from app.services.caller import Caller
-from app.services.figures import IN_ORDER, Filters, records
+from app.services.figures import Filters, of_whom_they_may_see, records
 from app.services.paging import Page, Paging, paginate
 from app.services.records import THERE
 
@@ -63,21 +63,23 @@ class Stay:
 
 
 def late(caller: Caller, filters: Filters, paging: Paging) -> Page[Stay]:
-    """Who was late in which session, the latest session first; whoever was marked so by hand, too."""
+    """Who was late in which session, the latest day first; whoever was marked so by hand, too."""
     return _stays(caller, filters, paging, Record.status == Status.LATE)
 
 
 def left_early(caller: Caller, filters: Filters, paging: Paging) -> Page[Stay]:
-    """Who checked out before the end of which session, the latest session first."""
+    """Who checked out before the end of which session, the latest day first."""
     is_early = and_(Record.checked_out_at < Session.ends_at, Record.forgot_to_check_out.is_(False))
     return _stays(caller, filters, paging, and_(is_early, Record.status.in_(THERE)))
 
 
 def _stays(caller: Caller, filters: Filters, paging: Paging, which: Any) -> Page[Stay]:
+    filters = of_whom_they_may_see(caller, filters)
     student = aliased(User)  # by another name: the filters ask for people, too
     query = records(caller, filters, Record, student, Session).where(which)
     query = query.join(student, and_(student.id == Record.student_id, caller.owns(student)))
-    page = paginate(query, replace(paging, sort=["-latest"]), {"id": Record.id, "latest": IN_ORDER})
+    columns = {"id": (Session.id, Record.student_id), "date": Session.session_date}
+    page = paginate(query, replace(paging, sort=["-date"]), columns)
     return page.of([stay(record, session, person) for record, person, session in page.items])
 
 

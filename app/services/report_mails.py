@@ -69,6 +69,7 @@ def send_due() -> None:
             _send(row, organisation)
         except Exception:
             log.exception("report_not_sent", report_schedule_id=str(row.id))
+            release()  # whatever failed must not fail the next
 
 
 def _send(row: ReportSchedule, organisation: Organisation) -> None:
@@ -166,10 +167,11 @@ def _of_students(caller: Caller, row: ReportSchedule, filters: Filters) -> Itera
                 each.student_id,
                 {
                     "student": f"{each.student_first_name} {each.student_last_name}".strip(),
-                    "total": by_person.get((each.student_id,), nothing(caller)),
+                    "total": by_person[each.student_id,],
                 },
             )
             for each in some
+            if (each.student_id,) in by_person  # in holidays there is nothing to tell
         ]
         some = db.session.execute(query.where(Guardian.id > some[-1].guardian_id)).all()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -70,7 +70,8 @@ def create_report_schedule(caller: Caller, values: dict[str, Any]) -> ReportSche
     user_ids = values.pop("user_ids")
     if user_ids is None:
         user_ids = [] if values["kind"] == ReportKind.STUDENT else [caller.user_id]
-    _set(caller, row, values, user_ids)
+    _set(row, values)
+    _require(caller, row, user_ids, user_ids)
     row.due_at = _next_slot(caller, row)
     db.session.add(row)
     db.session.flush()
@@ -94,14 +95,19 @@ def read_report_schedule(caller: Caller, report_schedule_id: uuid.UUID) -> Repor
 def change_report_schedule(
     caller: Caller, report_schedule_id: uuid.UUID, changes: dict[str, Any]
 ) -> ReportScheduleView:
-    """Set what is given; if when it is sent changes, its next time lies ahead. Raises as `create_report_schedule`."""
+    """Set what is given; if when it is sent changes, its next time lies ahead; if what it says or to whom, it is
+    another report, also of days that were sent already. Raises as `create_report_schedule`."""
     row = _locked(caller, report_schedule_id)
-    before = _when(row)
+    before, said, there = _when(row), _what(row), _views(caller, [row])[0].user_ids
     user_ids = changes.pop("user_ids", None)
-    if user_ids is None:
-        user_ids = _views(caller, [row])[0].user_ids
+    user_ids = there if user_ids is None else user_ids
     with db.session.no_autoflush:  # a class that is not there is told, and not found out by the database
-        _set(caller, row, changes, user_ids)
+        _set(row, changes)
+        is_other = _what(row) != said
+        if is_other or set(user_ids) != set(there):
+            # of who was let in before, it is asked again when it is sent
+            _require(caller, row, user_ids, user_ids if is_other else set(user_ids) - set(there))
+            row.asked += 1
     if _when(row) != before:
         row.due_at = _next_slot(caller, row)
     _replace_recipients(caller, row, user_ids)
@@ -187,23 +193,33 @@ def _when(row: ReportSchedule) -> tuple[Any, ...]:
     return row.frequency, row.weekday, row.day_of_month, row.hour, row.is_paused
 
 
-def _set(caller: Caller, row: ReportSchedule, values: dict[str, Any], user_ids: Sequence[uuid.UUID]) -> None:
+def _what(row: ReportSchedule) -> tuple[Any, ...]:
+    return row.kind, row.class_id, row.department, row.year, row.section
+
+
+def _set(row: ReportSchedule, values: dict[str, Any]) -> None:
     for name, value in values.items():
         setattr(row, name, value)
+
+
+def _require(
+    caller: Caller, row: ReportSchedule, user_ids: Collection[uuid.UUID], new_ids: Collection[uuid.UUID]
+) -> None:
+    """What it says is the caller's to send to these people, and the new ones' to see."""
     _require_fitting(row, user_ids)
     caller.require(Class, row.class_id)
-    known = caller.rows(User, User.id).where(User.id.in_(user_ids), User.erased_at.is_(None))
-    if missing := set(user_ids) - set(db.session.scalars(known)):
+    known = caller.rows(User, User.id).where(User.id.in_(new_ids), User.erased_at.is_(None))
+    if missing := set(new_ids) - set(db.session.scalars(known)):
         raise NotFound("There is no user with this id", ids=sorted(map(str, missing)))
     if not caller.administers:
         if row.class_id is None or row.kind != ReportKind.CLASS or set(user_ids) != {caller.user_id}:
             raise NotYourReport
         taught_class(caller, row.class_id)
-    if others := set(user_ids) - set(db.session.scalars(readers(caller, row, User.id).where(User.id.in_(user_ids)))):
+    if others := set(new_ids) - set(db.session.scalars(readers(caller, row, User.id).where(User.id.in_(new_ids)))):
         raise ReportRefused("Some of these people may not see this report", ids=sorted(map(str, others)))
 
 
-def _require_fitting(row: ReportSchedule, user_ids: Sequence[uuid.UUID]) -> None:
+def _require_fitting(row: ReportSchedule, user_ids: Collection[uuid.UUID]) -> None:
     if row.kind == ReportKind.CLASS and row.class_id is None:
         raise ReportRefused("The report of a class needs class_id")
     if row.kind == ReportKind.ORGANISATION and row.class_id is not None:
@@ -233,7 +249,10 @@ def _views(caller: Caller, rows: Sequence[ReportSchedule]) -> list[ReportSchedul
 
 
 def _theirs(caller: Caller) -> ColumnElement[bool]:
-    return true() if caller.administers else ReportSchedule.created_by_id == caller.user_id
+    if caller.administers:
+        return true()
+    # who administered before may have made others
+    return and_(ReportSchedule.created_by_id == caller.user_id, ReportSchedule.kind == ReportKind.CLASS)
 
 
 def _locked(caller: Caller, report_schedule_id: uuid.UUID) -> ReportSchedule:

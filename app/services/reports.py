@@ -43,13 +43,14 @@ from app.services.figures import (
     figures,
     nothing,
     of,
+    of_whom_they_may_see,
     people,
     records,
     together,
     total,
     trend,
 )
-from app.services.paging import Page, Paging, paginate
+from app.services.paging import Page, Paging, page_of, paginate
 from app.services.punctuality import Lateness, lateness
 from app.services.records import RecordView, history, visible_person
 from app.services.sessions import Days, SessionView, expected_people, managed_session, views
@@ -299,10 +300,7 @@ def streaks(statuses: Sequence[Status]) -> Streaks:
 def trends(caller: Caller, filters: Filters, span: Span) -> Sequence[Point]:
     """A point for each span in which there are records, in order. Who is not staff sees one person: by default
     themselves. Raises NotFound."""
-    if not caller.is_staff:
-        filters = replace(filters, student_id=filters.student_id or caller.user_id)
-    if filters.student_id is not None:
-        visible_person(caller, filters.student_id)
+    filters = of_whom_they_may_see(caller, filters)
     days = Days(*filters.days.bounds(caller.today, BACK))
     return _points(caller, replace(filters, days=days), span)
 
@@ -336,10 +334,10 @@ def people_by_absence(
         found = [(id_, figure) for id_, figure in found if figure.counts.present == figure.counts.expected]
     sign = -1 if "-missed" in paging.sort else 1
     found.sort(key=lambda of: (sign * (of[1].missed or 0), of[0]))
-    some = found[(paging.page - 1) * paging.per_page : paging.page * paging.per_page]
-    rows = db.session.scalars(caller.rows(User).where(User.id.in_([id_ for id_, _ in some])))
+    page = page_of(found, paging)
+    rows = db.session.scalars(caller.rows(User).where(User.id.in_([id_ for id_, _ in page.items])))
     users = {user.id: user for user in rows}
-    return Page([PersonFigure(users[id_], figure) for id_, figure in some], paging.page, paging.per_page, len(found))
+    return page.of([PersonFigure(users[id_], figure) for id_, figure in page.items])
 
 
 def absent_in_a_row(caller: Caller, filters: Filters, at_least: int, paging: Paging) -> Page[tuple[User, int]]:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from app import clock
 from app.extensions import db
+from app.models import Role
 from app.services import statistics
 from tests.conftest import Cast, Person
 from tests.statements import counted
@@ -84,9 +85,39 @@ def test_a_cursor_is_of_its_list_and_order_and_made_here(room: Classroom) -> Non
     path = "/api/attendance?per_page=4"
     cursor = room.teacher.get(path).json["next"]
     others = f"/api/admin/sessions?sort=-session_date&after={cursor}"
-    for wrong in (f"{path}&sort=date&after={cursor}", f"{path}&after={cursor[:-1]}", f"{path}&after=a.b", others):
+    filtered = f"{path}&class_id={room.id}&after={cursor}"
+    for wrong in (
+        f"{path}&sort=date&after={cursor}",
+        f"{path}&after={cursor[:-1]}",
+        f"{path}&after=a.b",
+        others,
+        filtered,
+    ):
         answer = room.teacher.get(wrong)
         assert (answer.status_code, answer.json["code"]) == (422, "cursor_invalid"), wrong
+
+
+def test_a_cursor_of_a_list_with_other_keys_is_refused(room: Classroom, cast: Cast) -> None:
+    admin = cast.person(Role.ADMIN)
+    for text_ in ("I allow it.", "I allow it all."):
+        said = {"text": text_, "requires_new_consent": False}
+        assert admin.post("/api/face-data/consent-texts", said).status_code == 201
+    cursor = admin.get("/api/face-data/consent-texts?per_page=1").json["next"]
+    assert cursor
+    for path in ("attendance", "admin/sessions?sort=-session_date", "reports/schedules"):
+        answer = admin.get(f"/api/{path}{'&' if '?' in path else '?'}after={cursor}")
+        assert (answer.status_code, answer.json["code"]) == (422, "cursor_invalid"), path
+
+
+def test_reports_that_are_put_in_order_here_have_no_cursor(room: Classroom) -> None:
+    for path in ("people", "required"):
+        answer = room.teacher.get(f"/api/reports/attendance/{path}?after=any")
+        assert (answer.status_code, answer.json["code"]) == (422, "cursor_invalid"), path
+
+
+def test_a_matrix_leads_through_its_people(room: Classroom) -> None:
+    found = list(pages(room.teacher, f"/api/reports/class/{room.id}/matrix?per_page=2&start_date=2026-03-01"))
+    assert [len(page["items"]) for page in found] == [2, 2, 1]
 
 
 def test_a_list_in_an_order_that_may_be_unknown_has_numbers_only(room: Classroom) -> None:
@@ -99,9 +130,11 @@ def test_a_student_pages_through_their_own(room: Classroom) -> None:
     assert [len(page["items"]) for page in found] == [2, 1]
 
 
-def test_sqlite_learns_daily_how_its_indexes_lie(room: Classroom) -> None:
+def test_sqlite_learns_daily_how_its_indexes_lie(room: Classroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "SMALL", 15)
     with room.cast.app.app_context():
         statistics.refresh()
         if db.engine.dialect.name == "sqlite":
             lies = text("SELECT stat FROM sqlite_stat1 WHERE idx = 'ix_records_organisation_id_student_id'")
             assert db.session.scalar(lies)
+            assert not db.session.scalar(text("SELECT 1 FROM sqlite_stat1 WHERE tbl = 'sessions'"))

@@ -233,6 +233,16 @@ def test_absence_is_chronic_from_a_tenth_on(room: Classroom) -> None:
     assert listed("per_page=1&page=2") == [("Ada", 0.3333)]
 
 
+def test_one_of_ten_is_a_tenth(cast: Cast, at: Any) -> None:
+    room = Classroom.open(cast)
+    room.join("Ada")
+    for day in range(10):
+        at(day)
+        mark(room, room.session(), Ada="present" if day else "absent")
+    items = get(room.teacher, "reports/attendance/people?standing=chronic&start_date=2026-01-01")["items"]
+    assert [one["missed"] for one in items] == [0.1]
+
+
 def test_who_was_absent_in_their_last_sessions_is_named(room: Classroom) -> None:
     told = get(room.teacher, f"reports/attendance/absent-in-a-row?{WEEK}")
     assert [(one["student"]["first_name"], one["absences"]) for one in told["items"]] == [("Grace", 3)]
@@ -487,14 +497,34 @@ def test_outlooks_cost_as_many_statements_for_more_people(running: Classroom, ca
     assert (costs(), len(outlooks(running.teacher))) == (few, 6)
 
 
-def test_outlooks_arrivals_and_departures_are_the_staffs_own(running: Classroom, cast: Cast, term: str) -> None:
+def test_outlooks_arrivals_and_departures_are_ones_own_and_the_staffs(
+    running: Classroom, cast: Cast, term: str
+) -> None:
     elsewhere = cast.person(Role.ADMIN, cast.other_organisation())
     for path in (REQUIRED, "reports/attendance/late", "reports/attendance/early"):
         for person in (running.students["Ada"], cast.person(Role.PARENT), cast.person(Role.EMPLOYEE)):
-            assert person.get(f"/api/{path}").status_code == 403
+            told = get(person, f"{path}?class_id={running.id}")["items"]
+            assert {one["student"]["id"] for one in told} <= {str(person.id)}
+            assert person.get(f"/api/{path}?student_id={running.students['Grace'].id}").status_code == 404
         assert get(elsewhere, f"{path}?class_id={running.id}")["items"] == []
         assert elsewhere.get(f"/api/{path}?term_id={term}").status_code == 404
     assert get(elsewhere, f"{REQUIRED}?standing=all")["items"] == []
+    (own,) = get(running.students["Ada"], f"{REQUIRED}?standing=all")["items"]
+    assert own["student"]["first_name"] == "Ada"
+
+
+def test_who_was_excused_where_they_are_no_longer_is_expected_elsewhere_as_ever(
+    running: Classroom, cast: Cast, office: Person
+) -> None:
+    ada = running.students["Ada"]
+    (coming,) = office.get("/api/admin/sessions?start_date=2026-03-09&end_date=2026-03-09").json["items"]
+    mark(running, coming["id"], Ada="excused")
+    other = Classroom.open(cast)
+    assert ada.post("/api/classes/join", {"join_code": other.join_code}).status_code == 201
+    for day in ("2026-03-10", "2026-03-11"):
+        other.session(session_date=day)
+    assert ada.post(f"/api/classes/{running.id}/leave").status_code == 200
+    assert outlooks(office)["Ada"][1] == 2
 
 
 def test_late_arrivals_and_early_leavers_are_listed(cast: Cast, at: Any) -> None:
