@@ -34,6 +34,8 @@ class DayCount(Tenant, Base):
     """Of a month, its first."""
     is_taken: Mapped[bool]
     """Somebody was marked or checked in; else all records came by themselves."""
+    held: Mapped[int] = mapped_column(default=0)
+    """Of the organisation and classes: how many sessions there were, also those without any record."""
     sessions: Mapped[int] = mapped_column(default=0)
     present: Mapped[int] = mapped_column(default=0)
     late: Mapped[int] = mapped_column(default=0)

@@ -105,6 +105,15 @@ def how_many(organisation_id: uuid.UUID, class_id: uuid.UUID | None, days: Days)
     return select(kept.scalar_subquery() + others.scalar_subquery())
 
 
+def how_many_sessions(organisation_id: uuid.UUID) -> int:
+    """All that the organisation has, whether or not anybody was there."""
+    kept = select(func.coalesce(func.sum(DayCount.held), 0)).where(
+        DayCount.organisation_id == organisation_id, DayCount.is_month, DayCount.of_id == organisation_id
+    )
+    others = select(func.count()).where(Session.organisation_id == organisation_id, Session.counted_at.is_(None))
+    return int(db.session.scalar(select(kept.scalar_subquery() + others.scalar_subquery())) or 0)
+
+
 def not_counted(held: Iterable[Any]) -> None:
     """Within a transaction that holds these sessions' rows: of those that are not counted nothing has to be asked
     before their records are changed, the others are counted out."""
@@ -164,39 +173,44 @@ def _add(database: Database, ids: Sequence[uuid.UUID], sign: int) -> None:
     for day, id_ in database.execute(days):
         by_month[day.replace(day=1)].append(id_)
     for first, some in by_month.items():
-        add_up(DayCount, _sums(first, some, sign), KEY, FIGURES)
+        add_up(DayCount, _sums(first, some, sign), KEY, ("held", *FIGURES))
 
 
 def _sums(month: date, ids: Sequence[uuid.UUID], sign: int) -> Select[Any]:
     """Query of the counts of these sessions, which are all of one month: by its days and as a whole, of the
     organisation, the classes and the people. In the order of the key, in which whoever counts locks the rows."""
-    of_session: dict[str, Any] = {"partition_by": Record.session_id}
+    of_session: dict[str, Any] = {"partition_by": Session.id}
     by_somebody = func.max(case((Record.source.not_in(BY_ITSELF), 1), else_=0)).over(**of_session)
     is_first = case((func.row_number().over(**of_session, order_by=Record.student_id) == 1, 1), else_=0)
+    own_records = and_(Record.organisation_id == Session.organisation_id, Record.session_id == Session.id)
     said = (
         select(
             Session.organisation_id, Session.class_id, Session.session_date, Record.student_id, Record.status,
             (by_somebody == 1).label("is_taken"), is_first.label("is_first"),
         )
-        .join(Record, and_(Record.organisation_id == Session.organisation_id, Record.session_id == Session.id))
+        .outerjoin(Record, own_records)
         .where(Session.id.in_(ids))
         .cte()
     )  # fmt: skip
     of = said.c
+    attended = case((of.student_id.is_not(None), of.is_first), else_=0)
     kinds = [
         select(
             of.organisation_id, literal(is_month).label("is_month"), of_id.label("of_id"), day.label("day"),
-            of.is_taken, sessions.label("sessions"), of.status,
+            of.is_taken, held.label("held"), sessions.label("sessions"), of.status,
         ).where(of_id.is_not(None))
-        for of_id, sessions in (
-            (of.organisation_id, of.is_first), (of.class_id, of.is_first), (of.student_id, literal(1)),
+        for of_id, held, sessions in (
+            (of.organisation_id, of.is_first, attended),
+            (of.class_id, of.is_first, attended),
+            (of.student_id, literal(0), literal(1)),
         )
         for is_month, day in ((False, of.session_date), (True, literal(month)))
     ]  # fmt: skip
     each = union_all(*kinds).subquery().c
-    sums = (func.sum(case((each.status == status, sign), else_=0)) for status in Status)
+    statuses = (func.sum(case((each.status == status, sign), else_=0)) for status in Status)
+    sums = (sign * func.sum(each.held), sign * func.sum(each.sessions), *statuses)
     key = [each[name] for name in KEY]
-    return select(*key, sign * func.sum(each.sessions), *sums).where(true()).group_by(*key).order_by(*key)
+    return select(*key, *sums).where(true()).group_by(*key).order_by(*key)
 
 
 @event.listens_for(db.session, "before_flush")

@@ -16,6 +16,7 @@ from app.extensions import db
 from app.models import Attempt, Class, ClassTeacher, Record, RecordMark, Role, Session, Source, Status, User, UserStatus
 from app.services.caller import Caller
 from app.services.classes import class_names
+from app.services.counting import how_many_sessions
 from app.services.figures import By, Figure, Filters, Interval, absences_in_a_row, figures, nothing, together, total
 from app.services.paging import Page, Paging
 from app.services.rates import Counts
@@ -23,9 +24,8 @@ from app.services.registers import Register, not_taken
 from app.services.reviews import how_many_wait
 from app.services.sessions import (
     Days,
-    SessionStatus,
     SessionView,
-    how_many_sessions,
+    how_many_active,
     list_sessions,
     may_attend,
 )
@@ -158,7 +158,7 @@ def admin_stats(caller: Caller, days: Days) -> AdminStats:
     today = Days(caller.today, caller.today)
     return AdminStats(
         users_by_role=users_by_role(caller),
-        sessions=SessionNumbers(how_many_sessions(caller, SessionStatus.ACTIVE), how_many_sessions(caller)),
+        sessions=SessionNumbers(how_many_active(caller), how_many_sessions(caller.organisation_id)),
         today=total(caller, Filters(today)),
         start_date=first,
         end_date=last,

@@ -37,7 +37,7 @@ from app.services.organisation_settings import LONGEST
 from app.services.paging import Page, Paging, paginate
 from app.services.policies import rules
 from app.services.rates import Counts
-from app.services.transaction import transaction
+from app.services.transaction import filled, transaction
 
 COUNTED = (Role.STUDENT, Role.EMPLOYEE)
 """Whom a session of the whole organisation expects."""
@@ -150,8 +150,10 @@ def takes_subject(caller: Caller, subject: Subject) -> bool:
 
 
 def theirs(caller: Caller, model: type[Session] | type[Timetable]) -> ColumnElement[bool]:
-    """The condition that a session is the caller's to take, as `manages` says of those who do not administer."""
-    classes = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
+    """The condition that a session is the caller's to take, as `manages` says of those who do not administer; a
+    statement by itself, since only with the ids of their classes databases read no other classes' sessions."""
+    taught = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
+    classes = filled(db.session.scalars(taught))
     takes = Subject.teacher_id == caller.user_id
     if caller.role == Role.TEACHER:
         takes = or_(takes, Subject.teacher_id.is_(None))
@@ -296,9 +298,9 @@ def list_sessions(caller: Caller, status: SessionStatus | None, days: Days, pagi
     return page.of(views(caller, page.items))
 
 
-def how_many_sessions(caller: Caller, status: SessionStatus | None = None) -> int:
-    """How many of these the caller manages."""
-    return db.session.scalar(_managed(caller, status, func.count())) or 0
+def how_many_active(caller: Caller) -> int:
+    """Of those that the caller manages."""
+    return db.session.scalar(_managed(caller, SessionStatus.ACTIVE, func.count())) or 0
 
 
 def _managed(caller: Caller, status: SessionStatus | None, *columns: Any) -> Select[Any]:

@@ -26,8 +26,8 @@ def organisation():
     return sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=name)
 
 
-def figures():
-    return [sa.Column(name, sa.Integer(), nullable=False) for name in FIGURES]
+def figures(*more):
+    return [sa.Column(name, sa.Integer(), nullable=False) for name in (*more, *FIGURES)]
 
 
 def count_anew():
@@ -40,7 +40,7 @@ def upgrade() -> None:
     op.create_table(
         "day_counts",
         *key_columns(),
-        *figures(),
+        *figures("held"),
         organisation(),
         sa.PrimaryKeyConstraint(*OWN, name="pk_day_counts"),
         mysql_charset="utf8mb4",

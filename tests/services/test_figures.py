@@ -239,6 +239,8 @@ def check(world: World) -> int:
             found = {key: as_counted(figure) for key, figure in figures(admin(world), filters, *by).items()}
             assert found == one_by_one(filters, *by), (filters, by)
             compared += len(found)
+        everything = select(func.count()).where(Session.organisation_id == admin(world).organisation_id)
+        assert counting.how_many_sessions(admin(world).organisation_id) == db.session.scalar(everything)
         for room in (None, *(uuid.UUID(room.id) for room in world.rooms)):
             for days in (Days(), Days(MONDAY.date() + timedelta(days=2), MONDAY.date() + timedelta(days=9))):
                 there = select(func.count()).join_from(Record, Session).where(days.condition(Session.session_date))
