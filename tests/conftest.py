@@ -130,6 +130,15 @@ class RememberingPool(FacePool):
         return [self._read[key] for key in keys]
 
 
+LONGEST = {"test_storm", "test_server", "test_live", "test_contract_safety"}
+"""They wait for servers more than they work."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that in the end nobody waits for one who began it last."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def models() -> Path:
     return MODELS
