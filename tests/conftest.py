@@ -71,7 +71,9 @@ class Cast:
 
     def person(self, role: Role, organisation_id: uuid.UUID | None = None, **values: Any) -> Person:
         with self.app.app_context():
-            user = make_user(role=role, organisation_id=organisation_id or self.organisation(), **values)
+            organisation_id = organisation_id or self.organisation()
+            db.session.rollback()  # on SQLite nobody who has begun to read can write once another has written
+            user = make_user(role=role, organisation_id=organisation_id, **values)
             begun = sign_in.begin(user.id, "a test", "127.0.0.1").sign_in
             token = create_access_token(
                 str(user.id), additional_claims={"sid": str(begun.id)}, expires_delta=settings().token_lifetime
