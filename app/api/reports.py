@@ -182,7 +182,7 @@ def required(query_data: RequiredIn) -> dict[str, Any]:
 @reports.input(StaysIn, location="query")
 @reports.output(StayPageOut)
 def late(query_data: StaysIn) -> Page[Stay]:
-    """Who was late in which session, the latest session first"""
+    """Who was late in which session, the latest day first"""
     return punctuality.late(caller(), _filters(query_data), query_data.paging)
 
 
@@ -193,7 +193,7 @@ def late(query_data: StaysIn) -> Page[Stay]:
 @reports.input(StaysIn, location="query")
 @reports.output(StayPageOut)
 def left_early(query_data: StaysIn) -> Page[Stay]:
-    """Who checked out before the end of which session, the latest session first"""
+    """Who checked out before the end of which session, the latest day first"""
     return punctuality.left_early(caller(), _filters(query_data), query_data.paging)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BeforeValidator, Field, StrictBool, model_validator
 
 from app.faces import FEWEST_FRAMES, MOST_FRAMES
+from app.faces.liveness import Challenge
 from app.models import Status
 from app.schemas.base import Figure, In, Out, PageIn, PageOut, SortBy, Text
 from app.schemas.classes import StudentOut
@@ -17,7 +18,6 @@ from app.schemas.sessions import DaysIn, Latitude, Longitude, RecordOut
 from app.services.evidence import Shown
 from app.services.geofence import Fix
 from app.services.offline import Captured
-from app.services.organisation_settings import Challenge
 
 Evidence = dict[str, dict[str, Any]]
 EVIDENCE = Field(

@@ -12,9 +12,9 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from app import clock
 from app.extensions import settings
+from app.faces.liveness import Challenge
 from app.services.caller import Caller
 from app.services.errors import NotFound
-from app.services.organisation_settings import Challenge
 from app.services.seen import see
 
 VALID = timedelta(seconds=60)

@@ -23,6 +23,7 @@ from app.faces import (
     only_face,
     verify,
 )
+from app.faces.liveness import Challenge
 from app.models import FaceTemplate
 from app.services.caller import Caller
 from app.services.challenges import ChallengeRefused, read
@@ -31,7 +32,6 @@ from app.services.decision import Piece
 from app.services.errors import FaceRejected, PictureTooLarge
 from app.services.face_data import analyse, tolerance
 from app.services.face_vault import unseal_all
-from app.services.organisation_settings import Challenge
 from app.services.transaction import release
 
 

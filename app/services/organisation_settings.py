@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
+from app.faces.liveness import Challenge
 from app.models import Organisation, Role, Status
 from app.services.text import without_control_characters
 
@@ -26,8 +27,6 @@ class Evidence(StrEnum):
 
 
 LateArrival = Literal["accept", "review", "refuse"]
-Challenge = Literal["turn_left", "turn_right", "blink", "move_closer"]
-"""What somebody can be asked to do before the camera."""
 
 
 def _network(text: str) -> str:

@@ -28,6 +28,7 @@ from app.models import (
     User,
     UserStatus,
     Verification,
+    Weekday,
 )
 from app.services.caller import Caller
 from app.services.classes import class_names, taught_class
@@ -60,7 +61,7 @@ MOST_SESSIONS = 1200
 """In one matrix: six lessons on each of a year's two hundred days."""
 BACK, OF_MATRIX = 180, 90
 """Days of trends, and of a matrix, where nobody says."""
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = tuple(Weekday)
 
 
 class Span(StrEnum):
