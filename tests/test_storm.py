@@ -16,8 +16,8 @@ from tests.crowd import Crowd, at_once, crowd, serving, until_killed
 from tests.databases import database, listening
 
 PEOPLE = 300
-KILLS = {"sqlite": 10}
-"""Elsewhere four: starting the server anew takes long."""
+KILLS = {"sqlite": 6}
+"""Elsewhere two, so that on all three it dies ten times: starting the server anew takes long."""
 BEFORE_IT_DIES = 15
 """So many are answered, of twice as many who ask."""
 
@@ -40,13 +40,15 @@ def test_who_was_told_that_they_are_checked_in_is_so_however_often_the_server_di
         everybody = crowd(tmp_path, url, PEOPLE)
         told = set[int]()
         unsure = list(range(PEOPLE))
-        for _ in range(kills := KILLS.get(kind, 2)):
+        left = kills = KILLS.get(kind, 2)
+        while left:
             with serving(tmp_path, everybody.environment | {"WEB_WORKERS": "2"}) as program:
                 some = unsure[: 2 * BEFORE_IT_DIES]
+                assert len(some) > BEFORE_IT_DIES
                 answers = until_killed(program, [everybody.check_in(person) for person in some], BEFORE_IT_DIES)
             of = dict(zip(some, answers, strict=True))
             assert set(of.values()) <= {201, 409, None}
-            assert None in of.values()
+            left -= None in of.values()  # a death that comes after the last answer does not count
             told |= {person for person, status in of.items() if status == 201}
             unsure = [person for person in unsure if of.get(person) is None]
             assert {everybody.ids[person] for person in told} <= set(checked_in(everybody))
