@@ -2,10 +2,10 @@
 
     PYTHONPATH=. python bench/reports.py [RECORDS] [ROUNDS] [KIND]
 
-Fills 100,000 and then RECORDS (1,000,000 unless said otherwise) of 10,000 students in 400 classes, one session of each
-class a day, on SQLite and PostgreSQL (or KIND alone); counts them, and times each call through the application beside
-the statements that a plain implementation would ask for it. Medians, in one run; at last, how much longer each call
-takes with RECORDS than with 100,000.
+Fills 100,000 and RECORDS (1,000,000 unless said otherwise) of 10,000 students in 400 classes, one session of each
+class a day, on SQLite and PostgreSQL (or KIND alone); counts them, and then, one after the other, times each call
+through the application beside the statements that a plain implementation would ask for it. Medians, in one run; at
+last, how much longer each call takes with RECORDS than with 100,000.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Uuid, bindparam, func, insert, select, text
+from apiflask import APIFlask
+from sqlalchemy import Table, Uuid, bindparam, func, insert, select, text
 from uuid_utils.compat import uuid7
 
 from app import clock, create_app
@@ -52,6 +55,17 @@ REPEATS = 20
 """Days after which statuses come again."""
 
 
+@dataclass
+class Filled:
+    """An installation with records, a teacher of it, and MARKED students of their class."""
+
+    app: APIFlask
+    cast: Cast
+    teacher: Person
+    class_id: str
+    students: list[str]
+
+
 def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
     """A class, and the ids of MARKED students who are in it."""
     organisation = {"organisation_id": teacher.organisation_id, "created_at": clock.now()}
@@ -67,6 +81,9 @@ def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
     record |= {"forgot_to_check_out": False, "marked_by_id": teacher.id, "flags": []}
     statuses = [Status.PRESENT] * 17 + [Status.ABSENT] * 2 + [Status.LATE]
     before: list[list[uuid.UUID]] = []
+    records = cast(Table, Record.__table__)
+    for index in records.indexes:  # made at once they take minutes, and each record by itself hours
+        index.drop(db.session.connection())
     for day in range(days):
         begin = clock.now() - timedelta(days=days - day)
         times: dict[str, Any] = {
@@ -87,6 +104,11 @@ def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
             _repeat(before[day - REPEATS][0], sessions[0], day)
         before.append(sessions)
         db.session.commit()
+        if day == REPEATS:
+            statistics.refresh()  # else SQLite looks for the repeated day's records among all of them
+    for index in records.indexes:
+        index.create(db.session.connection())
+    db.session.commit()
     big = make(Class, organisation_id=teacher.organisation_id)
     make(ClassTeacher, class_id=big.id, teacher_id=teacher.id, organisation_id=teacher.organisation_id)
     joined = organisation | {"class_id": big.id, "starts_on": clock.today("UTC"), "is_current": True}
@@ -160,9 +182,9 @@ def plainly(organisation_id: uuid.UUID, today: date, student: str) -> dict[str, 
     }  # fmt: skip
 
 
-def calls(cast: Cast, teacher: Person, class_id: str, students: list[str]) -> Iterator[tuple[str, Callable[[], Any]]]:
+def calls(of: Filled) -> Iterator[tuple[str, Callable[[], Any]]]:
     """What is asked, and how."""
-    admin = cast.person(Role.ADMIN)
+    admin, teacher, students = of.cast.person(Role.ADMIN), of.teacher, of.students
     yesterday = (clock.now() - timedelta(days=1)).date()
 
     def get(path: str, person: Person = admin) -> Callable[[], Any]:
@@ -187,7 +209,7 @@ def calls(cast: Cast, teacher: Person, class_id: str, students: list[str]) -> It
     yield "the last page of all records", get(f"{path}&sort=date")
 
     def mark() -> None:
-        body = {"class_id": class_id, "session_name": "Bench"}
+        body = {"class_id": of.class_id, "session_name": "Bench"}
         session = teacher.post("/api/attendance/create-session", body).json["id"]
         marks = [{"student_id": id_, "status": "present"} for id_ in students]
         answer = teacher.post(f"/api/attendance/session/{session}/marks", {"marks": marks})
@@ -196,10 +218,9 @@ def calls(cast: Cast, teacher: Person, class_id: str, students: list[str]) -> It
     yield "marking a class of 200", mark
 
 
-def measure(kind: str, records: int, rounds: int) -> dict[str, float]:
-    """Seconds that each call takes."""
-    took = dict[str, float]()
-    with tempfile.TemporaryDirectory() as name, database(kind, Path(name), "rollcall_bench") as url:
+@contextmanager
+def filled(kind: str, records: int) -> Iterator[Filled]:
+    with tempfile.TemporaryDirectory() as name, database(kind, Path(name), f"rollcall_bench_{records}") as url:
         app = create_app(settings_for(Path(name), database_url=url, ratelimit_enabled=False))
         with app.app_context():
             installation.prepare()
@@ -216,30 +237,43 @@ def measure(kind: str, records: int, rounds: int) -> dict[str, float]:
                 db.session.commit()
             print(f"{kind}: {records:,} records in {filled - begun:.0f} s, counted in {counted - filled:.0f} s, "
                   f"statistics in {time.perf_counter() - counted:.1f} s", flush=True)  # fmt: skip
-            organisation_id = db.session.scalar(select(Organisation.id).where(Organisation.is_default.is_(True)))
-            assert organisation_id
             db.session.remove()
-            plain = plainly(organisation_id, clock.today("UTC"), students[0])
-            for what, ours in calls(cast, teacher, class_id, students):
-                _seconds(ours)
-                took[what] = median(_seconds(ours) for _ in range(rounds))
-                said = f"  {what}: {took[what] * 1e3:.0f} ms"
-                if what in plain:
-                    theirs = median(_seconds(plain[what]) for _ in range(rounds))
-                    said += f", plainly {theirs * 1e3:.0f} ms; 1 : {theirs / took[what]:.0f}"
-                print(said, flush=True)
-            db.session.remove()
+        yield Filled(app, cast, teacher, class_id, students)
+        with app.app_context():
             db.engine.dispose()
         app.extensions["face_pool"].close()
         app.extensions["backend"].close()
+
+
+def measure(of: Filled, rounds: int) -> dict[str, float]:
+    """Seconds that each call takes."""
+    took = dict[str, float]()
+    with of.app.app_context():
+        organisation_id = db.session.scalar(select(Organisation.id).where(Organisation.is_default.is_(True)))
+        assert organisation_id
+        db.session.remove()
+        plain = plainly(organisation_id, clock.today("UTC"), of.students[0])
+        for what, ours in calls(of):
+            _seconds(ours)
+            took[what] = median(_seconds(ours) for _ in range(rounds))
+            said = f"  {what}: {took[what] * 1e3:.0f} ms"
+            if what in plain:
+                theirs = median(_seconds(plain[what]) for _ in range(rounds))
+                said += f", plainly {theirs * 1e3:.0f} ms; 1 : {theirs / took[what]:.0f}"
+            print(said, flush=True)
+        db.session.remove()
     return took
 
 
 def main(records: int, rounds: int, *kinds: str) -> None:
     for kind in kinds or [kind for kind in listening() if kind != "mariadb"]:
-        few, many = measure(kind, SMALL, rounds), measure(kind, records, rounds)
-        for what in few:
-            print(f"  {what}: {many[what] / few[what]:.1f} times as long with {records:,} as with {SMALL:,}")
+        with filled(kind, SMALL) as few, filled(kind, records) as many:
+            took = []
+            for of, size in ((few, SMALL), (many, records)):
+                print(f"With {size:,}:")
+                took.append(measure(of, rounds))
+        for what, small in took[0].items():
+            print(f"  {what}: {took[1][what] / small:.1f} times as long with {records:,} as with {SMALL:,}")
 
 
 def _seconds(work: Callable[[], Any]) -> float:

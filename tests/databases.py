@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 SERVERS = {
@@ -26,11 +26,18 @@ def listening() -> list[str]:
     return found
 
 
+def hasty(engine: Engine) -> None:
+    """From now on SQLite doesn't wait for the disk."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
+        engine.dispose()
+
+
 @contextmanager
 def database(kind: str, folder: Path, name: str = "rollcall_test", *, durable: bool = True) -> Iterator[str]:
     """The address of a new, empty database of this kind, as a user would write it.
 
-    durable: that what is committed outlives the machine; else PostgreSQL doesn't wait for the disk.
+    durable: that what is committed outlives the machine; else PostgreSQL doesn't wait for the disk (SQLite: `hasty`).
     """
     if kind == "sqlite":
         yield f"sqlite:///{folder / name}.db"

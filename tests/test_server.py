@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 import pytest
 from cryptography.fernet import Fernet
 
+from app.server import Server, main
 from config import ROOT
 from tests.backends import REDIS, backends
 from tests.factories import PASSWORD
@@ -68,8 +69,9 @@ ADA = {"email": "ada@school.test", "password": PASSWORD, "first_name": "Ada", "r
 SIGN_IN = {"email": ADA["email"], "password": PASSWORD}
 
 
-def test_a_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
+def test_a_second_start_finds_the_data_and_the_secrets_of_the_first_which_are_the_owners_alone(tmp_path: Path) -> None:
     with server(tmp_path) as (address, _):
+        assert (tmp_path / "secrets.env").stat().st_mode & 0o077 == 0
         assert call(f"{address}/health")["status"] == "ok"
         assert call(f"{address}/api/auth/signup", ADA)["name"] == "Ada"
         token = call(f"{address}/api/auth/login", SIGN_IN)["access_token"]
@@ -89,14 +91,11 @@ def test_every_line_logged_is_json_and_none_holds_a_secret(tmp_path: Path) -> No
         assert secret not in logged.read_text()
 
 
-def test_the_secrets_of_the_first_start_are_the_owners_alone(tmp_path: Path) -> None:
-    with server(tmp_path):
-        assert (tmp_path / "secrets.env").stat().st_mode & 0o077 == 0
-
-
-def test_a_server_keeps_the_schedules(tmp_path: Path) -> None:
-    with server(tmp_path, WEB_WORKERS="2"):
+def test_a_server_in_production_keeps_the_schedules_and_warns_where_it_cannot_mail(tmp_path: Path) -> None:
+    secrets = {"SECRET_KEY": "x" * 64, "FACE_KEYS": Fernet.generate_key().decode()}
+    with server(tmp_path, ENVIRONMENT="production", WEB_WORKERS="2", **secrets) as (_, logged):
         wait_for_schedules(tmp_path)
+        assert "mail_is_not_sent" in logged.read_text()
 
 
 def wait_for_schedules(folder: Path) -> None:
@@ -132,40 +131,41 @@ def test_celerys_programs_do_the_jobs_and_keep_the_schedules(tmp_path: Path) -> 
                 program.wait(30)
 
 
-def refused(folder: Path, **settings: str) -> str:
-    environment = os.environ | {"INSTANCE_DIR": str(folder), "PORT": "0"} | settings
+def test_production_does_not_start_without_its_secrets(tmp_path: Path) -> None:
+    settings = {"ENVIRONMENT": "production", "SECRET_KEY": "", "FACE_KEYS": ""}
     run = subprocess.run(
         [sys.executable, ROOT / "run.py"],
-        env=environment,
-        cwd=folder,
+        env=os.environ | {"INSTANCE_DIR": str(tmp_path), "PORT": "0"} | settings,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert run.returncode != 0
+    assert "SECRET_KEY" in run.stderr
     assert "Traceback" not in run.stderr
-    return run.stderr
-
-
-def test_production_does_not_start_without_its_secrets(tmp_path: Path) -> None:
-    assert "SECRET_KEY" in refused(tmp_path, ENVIRONMENT="production", SECRET_KEY="", FACE_KEYS="")
     assert not (tmp_path / "secrets.env").exists()
 
 
-def test_production_without_a_mail_server_is_warned(tmp_path: Path) -> None:
-    secrets = {"SECRET_KEY": "x" * 64, "FACE_KEYS": Fernet.generate_key().decode()}
-    with server(tmp_path, ENVIRONMENT="production", **secrets) as (_, logged):
-        assert "mail_is_not_sent" in logged.read_text()
-
-
-def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    assert "DEFAULT_TIME_ZONE" in refused(tmp_path, DEFAULT_TIME_ZONE="Mars/Olympus")
-    assert "FACE_KEYS" in refused(tmp_path, FACE_KEYS="too short")
-    assert "PORT" in refused(tmp_path, PORT="many")
-    for url in ("https://rollcall:s3cret@mail.school.test", "smtp://rollcall:s3cret/@mail.school.test"):
-        said = refused(tmp_path, SMTP_URL=url)
-        assert "SMTP_URL" in said
-        assert "s3cret" not in said
-    assert "MAIL_FROM" in refused(tmp_path, MAIL_FROM="Rollcall")
-    assert "REDIS_URL" in refused(tmp_path, JOBS="celery", REDIS_URL="")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"DEFAULT_TIME_ZONE": "Mars/Olympus"},
+        {"FACE_KEYS": "too short"},
+        {"PORT": "many"},
+        {"SMTP_URL": "https://rollcall:s3cret@mail.school.test"},
+        {"SMTP_URL": "smtp://rollcall:s3cret/@mail.school.test"},
+        {"MAIL_FROM": "Rollcall"},
+        {"REDIS_URL": "", "JOBS": "celery"},
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
+    for name, value in {"INSTANCE_DIR": str(tmp_path), **settings}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Server, "run", lambda _server: None)  # else a setting that is taken would serve for ever
+    with pytest.raises(SystemExit) as refused:
+        main()
+    assert next(iter(settings)) in str(refused.value)
+    assert "s3cret" not in str(refused.value)

@@ -66,6 +66,7 @@ def test_a_teacher_takes_attendance_from_a_photograph(cast: Cast) -> None:
 REAL = [SHARED_FACES] if SHARED_FACES else []
 
 
+@pytest.mark.usefixtures("once")  # who is recognised; that faces are kept, the test above shows
 @pytest.mark.parametrize("photographs", REAL, ids=["photographs"] * len(REAL))
 def test_on_real_photographs_all_present_are_found_and_nobody_else(cast: Cast, photographs: Any) -> None:
     room = Classroom.open(cast)

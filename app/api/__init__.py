@@ -8,10 +8,13 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.wrappers import Response
 
 from app.api import aliases, openapi, policy, problems, repeats
+from app.api.alerts import alerts
 from app.api.api_keys import api_keys
+from app.api.assessments import assessments
 from app.api.attendance import attendance
 from app.api.audit import audit
 from app.api.auth import auth
+from app.api.behaviour import behaviour
 from app.api.calendar_feeds import calendar_feeds
 from app.api.charts import charts
 from app.api.check_in import check_in
@@ -26,10 +29,16 @@ from app.api.jobs import jobs
 from app.api.leave import leave
 from app.api.live import live
 from app.api.mail import mail
+from app.api.messages import messages
+from app.api.notification_templates import notification_templates
+from app.api.notifications import notifications
 from app.api.oneroster import oneroster
 from app.api.organisations import organisations
 from app.api.pages import pages
+from app.api.participations import participations
+from app.api.performance import performance
 from app.api.policy import PUBLIC, who_may
+from app.api.portals import portals
 from app.api.recognitions import recognitions
 from app.api.report_schedules import report_schedules
 from app.api.reports import reports
@@ -40,8 +49,11 @@ from app.api.single_sign_on import single_sign_on
 from app.api.strict_json import StrictJSON
 from app.api.structure import structure
 from app.api.students import students
+from app.api.teacher_assignments import teacher_assignments
 from app.api.timetables import timetables
+from app.api.user_settings import user_settings
 from app.api.users import users
+from app.api.webhooks import webhooks
 
 
 def register(app: APIFlask) -> None:
@@ -57,6 +69,7 @@ def register(app: APIFlask) -> None:
         single_sign_on,
         api_keys,
         users,
+        user_settings,
         students,
         organisations,
         oneroster,
@@ -69,13 +82,21 @@ def register(app: APIFlask) -> None:
         check_in,
         reviews,
         attendance,
+        assessments,
         recognitions,
         reports,
         report_schedules,
         leave,
+        behaviour,
+        participations,
+        teacher_assignments,
+        messages,
         gates,
         days,
         dashboards,
+        portals,
+        performance,
+        alerts,
         charts,
         audit,
         exports,
@@ -83,6 +104,9 @@ def register(app: APIFlask) -> None:
         jobs,
         live,
         mail,
+        notification_templates,
+        webhooks,
+        notifications,
         pages,
         health,
     ):

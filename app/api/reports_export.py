@@ -92,7 +92,7 @@ def make(json_data: ExportIn) -> dict[str, Any]:
 @exports.doc(responses=a_file(*(kind.media_type for kind in KINDS.values())))
 def read(export_id: uuid.UUID) -> Response:
     """A file that one has had made; kept for a day"""
-    return _sent(kept_exports.read(caller(), export_id))
+    return sent(kept_exports.read(caller(), export_id))
 
 
 PDF = "application/pdf"
@@ -106,7 +106,7 @@ PDF = "application/pdf"
 def print_register(class_id: uuid.UUID, query_data: PrintQuery) -> Response:
     """A class's register to be printed: its students and the sessions of some time, by default the last month"""
     file = printouts.class_register(caller(), class_id, query_data.days)
-    return _sent(Download("register.pdf", PDF, iter([file])))
+    return sent(Download("register.pdf", PDF, iter([file])))
 
 
 @exports.get("/reports/user/<uuid:user_id>/report.pdf")
@@ -117,14 +117,14 @@ def print_register(class_id: uuid.UUID, query_data: PrintQuery) -> Response:
 def print_report(user_id: uuid.UUID, query_data: PrintQuery) -> Response:
     """A person's attendance to be printed, by default the last month's: for staff, their parents, and themselves"""
     file = printouts.person_report(caller(), user_id, query_data.days)
-    return _sent(Download("attendance.pdf", PDF, iter([file])))
+    return sent(Download("attendance.pdf", PDF, iter([file])))
 
 
 def _written(form: Format, wanted: Wanted) -> Response:
-    return _sent(kept_exports.write(caller(), form, wanted))
+    return sent(kept_exports.write(caller(), form, wanted))
 
 
-def _sent(file: Download) -> Response:
+def sent(file: Download) -> Response:
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
         "Cache-Control": "private, no-store",

@@ -1,5 +1,6 @@
 """The tables."""
 
+from app.models.alerts import Alert, AlertKind
 from app.models.audit import AuditChain, AuditEntry
 from app.models.base import Base, Tenant
 from app.models.classes import Class, ClassTeacher, Enrolment, TeacherRole
@@ -10,6 +11,16 @@ from app.models.gates import CredentialKind, Direction, Gate, GateCredential, Pa
 from app.models.jobs import Job, JobPart, JobStatus
 from app.models.leave import LeaveAttachment, LeaveRequest, LeaveStatus
 from app.models.mail import Mail, MailStatus
+from app.models.notifications import (
+    Event,
+    EventKind,
+    Mailing,
+    Notification,
+    NotificationKind,
+    NotificationTemplate,
+    TimeFormat,
+    UserSettings,
+)
 from app.models.people import (
     EmergencyContact,
     Guardian,
@@ -22,17 +33,32 @@ from app.models.people import (
 from app.models.recognitions import Recognition, RecognitionPicture, SeenFace
 from app.models.repeats import RepeatableCall
 from app.models.reports import Frequency, ReportKind, ReportRecipient, ReportSchedule, Weekday
+from app.models.school import (
+    Assessment,
+    BehaviourKind,
+    BehaviourNote,
+    Participation,
+    ParticipationStatus,
+    SentMessage,
+    TeacherAssignment,
+)
 from app.models.sessions import Attempt, Record, RecordMark, Session, Source, Status, Verification
 from app.models.sign_in import ApiKey, Identity, Link, LinkKind, SecondFactor, SignIn, SingleSignOn
 from app.models.structure import Department, Holiday, Subject, Term
 from app.models.timetables import CalendarFeed, Timetable
+from app.models.webhooks import DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
 
 __all__ = [
+    "Alert",
+    "AlertKind",
     "ApiKey",
+    "Assessment",
     "Attempt",
     "AuditChain",
     "AuditEntry",
     "Base",
+    "BehaviourKind",
+    "BehaviourNote",
     "CalendarFeed",
     "Class",
     "ClassTeacher",
@@ -40,10 +66,13 @@ __all__ = [
     "ConsentText",
     "CredentialKind",
     "DayCount",
+    "DeliveryStatus",
     "Department",
     "Direction",
     "EmergencyContact",
     "Enrolment",
+    "Event",
+    "EventKind",
     "Export",
     "ExportPart",
     "FaceTemplate",
@@ -65,7 +94,13 @@ __all__ = [
     "LinkKind",
     "Mail",
     "MailStatus",
+    "Mailing",
+    "Notification",
+    "NotificationKind",
+    "NotificationTemplate",
     "Organisation",
+    "Participation",
+    "ParticipationStatus",
     "Passage",
     "Recognition",
     "RecognitionPicture",
@@ -78,6 +113,7 @@ __all__ = [
     "Role",
     "SecondFactor",
     "SeenFace",
+    "SentMessage",
     "Session",
     "SignIn",
     "SingleSignOn",
@@ -85,12 +121,18 @@ __all__ = [
     "Status",
     "StudentProfile",
     "Subject",
+    "TeacherAssignment",
     "TeacherRole",
     "Tenant",
     "Term",
+    "TimeFormat",
     "Timetable",
     "User",
+    "UserSettings",
     "UserStatus",
     "Verification",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
     "Weekday",
 ]

@@ -20,6 +20,8 @@ class MailStatus(StrEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"
     """Whether it was sent cannot be known: the server, or ours, went down while it was handed over."""
+    WITHDRAWN = "withdrawn"
+    """What it told of was no longer so, before it was sent."""
 
 
 class Mail(Tenant, Base):

@@ -51,11 +51,14 @@ def _role(value: Any) -> Any:
     return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
 
 
-class _RowIn(In):
+class RowIn(In):
     """A row of a table. Columns that are not known are refused by name: a misspelt one would be lost."""
 
+    def values(self) -> dict[str, Any]:
+        return self.model_dump(exclude_none=True)
 
-class UserRowIn(_RowIn, NewNamedIn):
+
+class UserRowIn(RowIn, NewNamedIn):
     role: Annotated[Role, BeforeValidator(_role)] = Role.STUDENT
     email: Email | None = None
     phone: Annotated[str, Text(40)] | None = None
@@ -83,7 +86,7 @@ class UserRowIn(_RowIn, NewNamedIn):
         return {"last_name": "", **{name.rstrip("_"): value for name, value in sent.items() if value is not None}}
 
 
-class EnrolmentRowIn(_RowIn):
+class EnrolmentRowIn(RowIn):
     student_id: uuid.UUID | None = None
     external_id: Annotated[str, Text(255, 1)] | None = None
     email: Email | None = None
@@ -103,11 +106,10 @@ class EnrolmentRowIn(_RowIn):
         return self
 
     def values(self) -> dict[str, Any]:
-        sent = self.model_dump(exclude_none=True)
-        return {name.rstrip("_"): value for name, value in sent.items()}
+        return {name.rstrip("_"): value for name, value in super().values().items()}
 
 
-def check(schema: type[UserRowIn | EnrolmentRowIn], row: Row) -> dict[str, Any] | list[BadCell]:
+def check(schema: type[RowIn], row: Row) -> dict[str, Any] | list[BadCell]:
     """A row's values as they are kept, or everything that is wrong with it."""
     try:
         return schema.model_validate(row.values).values()

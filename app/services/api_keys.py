@@ -22,9 +22,11 @@ from app.services.transaction import transaction
 
 PREFIX = "rk_"
 RESOURCES = (
-    "attendance", "audit", "calendar_feeds", "charts", "check_in", "classes", "dashboards", "days", "exports", "gates",
-    "imports", "jobs", "leave", "live", "mail", "oneroster", "organisations", "recognitions", "report_schedules",
-    "reports", "reviews", "sessions", "structure", "students", "timetables", "users",
+    "alerts", "assessments", "attendance", "audit", "behaviour", "calendar_feeds", "charts", "check_in", "classes",
+    "dashboards", "days", "exports", "gates", "imports", "jobs", "leave", "live", "mail", "messages",
+    "notification_templates", "notifications", "oneroster", "organisations", "participations", "performance",
+    "portals", "recognitions", "report_schedules", "reports", "reviews", "sessions", "structure", "students",
+    "teacher_assignments", "timetables", "user_settings", "users", "webhooks",
 )  # fmt: skip
 """What a key may be given `:read` and `:write` of: the calls by which accounts are signed in to are not among them."""
 NOTED = timedelta(minutes=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -13,9 +14,9 @@ from sqlalchemy import ColumnElement, Delete, Select, Update, Uuid, bindparam, d
 
 from app import clock
 from app.extensions import db
-from app.models import Base, Role, Tenant
+from app.models import Base, Organisation, Role, Tenant
 from app.services.errors import NotFound
-from app.services.organisation_settings import OrganisationSettings
+from app.services.organisation_settings import OrganisationSettings, settings_of
 
 T = TypeVar("T", bound=Base)
 
@@ -79,6 +80,11 @@ class Caller:
             raise NotFound(f"There is no {_words(model.__name__)} with this id")
         return row
 
+    def by_id(self, model: type[T], ids: Collection[uuid.UUID]) -> dict[uuid.UUID, T]:
+        """The organisation's rows with these ids, by them."""
+        rows = db.session.scalars(self.rows(model).where(model.id.in_(ids))) if ids else ()
+        return {row.id: row for row in rows}
+
     def require(self, model: type[Base], id_: uuid.UUID | None) -> None:
         """That a row which another is to refer to is the organisation's. Raises NotFound; None refers to nothing."""
         if id_ is not None:
@@ -90,6 +96,12 @@ class Caller:
             raise TypeError(f"{model} belongs to no organisation")
         owned: ColumnElement[bool] = model.organisation_id == self.organisation_id
         return owned
+
+
+def system(organisation: Organisation, user_id: uuid.UUID | None = None) -> Caller:
+    """What does by itself what is due in an organisation. user_id: for whom, where somebody made what it is about."""
+    decided = settings_of(organisation.settings)
+    return Caller(user_id or organisation.id, organisation.id, Role.ADMIN, organisation.time_zone, decided)
 
 
 def anybody() -> Caller:

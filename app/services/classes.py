@@ -175,14 +175,21 @@ def set_teacher(caller: Caller, class_id: uuid.UUID, teacher_id: uuid.UUID, role
     """
     row = _led_class(caller, class_id)
     require_teacher(caller, teacher_id)
+    add_teacher(caller, class_id, teacher_id, role).role = role
+    db.session.flush()
+    return _read(caller, row)
+
+
+def add_teacher(caller: Caller, class_id: uuid.UUID, teacher_id: uuid.UUID, role: TeacherRole) -> ClassTeacher:
+    """Within a transaction: the teacher in the class, with this role unless they were there, whoever else adds them at
+    the same moment; locked."""
     of = {"organisation_id": caller.organisation_id, "class_id": class_id, "teacher_id": teacher_id}
     new = {"id": uuid7(), **of, "role": role, "created_at": clock.now()}
     there = caller.rows(ClassTeacher).where(ClassTeacher.class_id == class_id, ClassTeacher.teacher_id == teacher_id)
     if db.session.scalar(there) is None:
         insert_missing(ClassTeacher, [new], tuple(of))
-    db.session.scalars(there.with_for_update()).one().role = role
-    db.session.flush()
-    return _read(caller, row)
+    teaching: ClassTeacher = db.session.scalars(there.with_for_update()).one()
+    return teaching
 
 
 def require_teacher(caller: Caller, user_id: uuid.UUID) -> None:
@@ -376,6 +383,8 @@ def class_names(caller: Caller, class_ids: Collection[uuid.UUID]) -> dict[uuid.U
 def teachers_of(caller: Caller, class_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[TeacherView]]:
     """Of each class, its lead first."""
     found = defaultdict[uuid.UUID, list[TeacherView]](list)
+    if not class_ids:
+        return found
     rows = db.session.execute(
         caller.rows(ClassTeacher, ClassTeacher, User)
         .join(User, User.id == ClassTeacher.teacher_id)

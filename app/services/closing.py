@@ -15,16 +15,28 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Class, Organisation, Record, RecordMark, Role, Session, Source, Status, User, Verification
+from app.models import (
+    Class,
+    EventKind,
+    Organisation,
+    Record,
+    RecordMark,
+    Session,
+    Source,
+    Status,
+    User,
+    Verification,
+)
 from app.services import audit
-from app.services.caller import Caller
+from app.services.absences_due import note_absences
+from app.services.caller import Caller, system
 from app.services.counting import not_counted
 from app.services.errors import SessionCancelled, SessionNotBegun
+from app.services.events import happened
 from app.services.leave import leave_on
 from app.services.marks import RECORD_KEY
-from app.services.organisation_settings import settings_of
 from app.services.policies import rules
-from app.services.sessions import SessionView, expected_people, managed_session, views
+from app.services.sessions import SessionView, expected_people, managed_session, session_counts, views
 from app.services.transaction import insert_missing, release, some_at_once, transaction
 
 log = structlog.get_logger(__name__)
@@ -52,7 +64,7 @@ def close_due() -> None:
     """Close what has been over for long enough, in all organisations; one that cannot be closed holds up no other."""
     for row in _ended():
         try:
-            keeper = _keeper(row.Organisation, row.created_by_id)
+            keeper = system(row.Organisation, row.created_by_id)
             decided = rules(keeper.settings, row.class_policy or {}, row.policy)
             close_after = timedelta(minutes=decided.close_after)
             if _is_over(row, close_after):
@@ -132,6 +144,14 @@ def _finish(caller: Caller, session: Session) -> None:
     db.session.flush()
     forgotten = caller.change(Record).where(_still_in(session))
     db.session.execute(forgotten.values(checked_out_at=session.ends_at, forgot_to_check_out=True))
+    _tell(caller, session)
+
+
+def _tell(caller: Caller, session: Session) -> None:
+    counts = session_counts(caller, [session])[session.id]
+    told = {name: getattr(counts, name) for name in ("expected", *Status, "rate")}
+    happened(caller.organisation_id, EventKind.SESSION_CLOSED, session.id, counts=told)
+    note_absences(caller, [session])
 
 
 def _mark_unmarked(caller: Caller, session: Session) -> None:
@@ -203,9 +223,3 @@ def _ended() -> Iterator[Any]:
 def _is_over(session: Any, close_after: timedelta) -> bool:
     ends_at: datetime | None = session.ends_at
     return ends_at is not None and clock.now() > max(ends_at, session.reopened_at or ends_at) + close_after
-
-
-def _keeper(organisation: Organisation, made_by: uuid.UUID) -> Caller:
-    """The system, acting for the one who made the session."""
-    decided = settings_of(organisation.settings)
-    return Caller(made_by, organisation.id, Role.ADMIN, organisation.time_zone, decided)

@@ -236,7 +236,8 @@ def _executing(state: ORMExecuteState) -> None:
     if not (state.is_insert or state.is_update or state.is_delete):
         return
     statement: Any = state.statement
-    model = next((model for model in MATTERS if model.__table__ is statement.table), None)
+    # by its name: an update's or delete's table is an annotated copy
+    model = next((model for model in MATTERS if model.__tablename__ == statement.table.name), None)
     if model is None:
         return
     if state.is_insert:

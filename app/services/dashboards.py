@@ -37,6 +37,7 @@ RECENT = 30
 """Days, to this one."""
 LATEST = 10
 MOST = 100
+_Marker, _Person = aliased(User), aliased(User)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +156,18 @@ def stats(caller: Caller) -> Stats:
 def admin_stats(caller: Caller, days: Days) -> AdminStats:
     """The organisation's people, sessions and attendance: today, and by default of 30 days, to today."""
     first, last = days.bounds(caller.today, RECENT)
-    today = Days(caller.today, caller.today)
+    by_day, none = figures(caller, Filters(Days(first, last)), By.DAY), nothing(caller)
+    if first <= caller.today <= last:
+        today = by_day.get((caller.today,), none)
+    else:
+        today = total(caller, Filters(Days(caller.today, caller.today)))
     return AdminStats(
         users_by_role=users_by_role(caller),
         sessions=SessionNumbers(how_many_active(caller), how_many_sessions(caller.organisation_id)),
-        today=total(caller, Filters(today)),
+        today=today,
         start_date=first,
         end_date=last,
-        period=total(caller, Filters(Days(first, last))),
+        period=sum(by_day.values(), none),
     )
 
 
@@ -221,13 +226,12 @@ def _activities(caller: Caller) -> list[Activity]:
     mark = aliased(RecordMark, marks.order_by(RecordMark.created_at.desc()).limit(LATEST).subquery())
     attempts = caller.rows(Attempt).where(Attempt.refused.is_(None))
     attempt = aliased(Attempt, attempts.order_by(Attempt.created_at.desc()).limit(LATEST).subquery())
-    marker = aliased(User)
-    name, marker_name = (func.trim(person.first_name + " " + person.last_name) for person in (User, marker))
+    name, marker_name = (func.trim(person.first_name + " " + person.last_name) for person in (User, _Marker))
     marked = (
         caller.rows(Record, mark, name, Session, marker_name)
         .join(mark, mark.record_id == Record.id)
         .join(User, User.id == mark.student_id)
-        .join(marker, marker.id == mark.marked_by_id)
+        .join(_Marker, _Marker.id == mark.marked_by_id)
         .join(Session, Session.id == Record.session_id)
     )
     checked = (
@@ -286,13 +290,12 @@ def _by_class(caller: Caller, filters: Filters) -> dict[uuid.UUID, list[ClassFig
 
 def _sessions_today(caller: Caller, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[OwnSession]]:
     """Of each person, those that they may attend or have a record of, by their start; cancelled ones too."""
-    person = aliased(User)
     query = (
-        caller.rows(Session, Session, person.id, Class.name, Record.status)
-        .join(person, and_(caller.owns(person), person.id.in_(ids)))
+        caller.rows(Session, Session, _Person.id, Class.name, Record.status)
+        .join(_Person, and_(caller.owns(_Person), _Person.id.in_(ids)))
         .outerjoin(Class, Class.id == Session.class_id)
-        .outerjoin(Record, and_(caller.owns(Record), Record.session_id == Session.id, Record.student_id == person.id))
-        .where(Session.session_date == caller.today, or_(may_attend(caller, person.id), Record.id.is_not(None)))
+        .outerjoin(Record, and_(caller.owns(Record), Record.session_id == Session.id, Record.student_id == _Person.id))
+        .where(Session.session_date == caller.today, or_(may_attend(caller, _Person.id), Record.id.is_not(None)))
         .order_by(Session.starts_at, Session.id)
     )
     found = defaultdict[uuid.UUID, list[OwnSession]](list)

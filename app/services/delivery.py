@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -19,19 +21,24 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from app import clock
 from app.extensions import db, settings
-from app.models import Mail, MailStatus
+from app.models import Mail, MailStatus, Organisation
 from app.services import jobs
+from app.services.caller import system
+from app.services.mailing_times import after_quiet_hours
 from app.services.transaction import changed, release, transaction
+from app.services.withdrawal import holds, withdraw
 
 SEND = "send_mail"
 """The system's own work that sends what is due."""
 AT_ONCE = 100
-REPORT = "report_"
-"""What templates of reports begin with."""
+BY_ITSELF, TOGETHER = "notification", "digest"
+"""The templates of notifications."""
+PATIENT = ("report_", BY_ITSELF, TOGETHER)
+"""What templates begin with of which there may be thousands: who forgot their password does not wait for them."""
 DELAYS = [*(timedelta(minutes=m) for m in (1, 5, 30)), *(timedelta(hours=h) for h in (2, 6, 12, 24))]
 """Between the attempts; after the last one it has failed."""
 HANDED_OVER_WITHIN = timedelta(minutes=10)
@@ -170,17 +177,41 @@ def _write(mail: Mail) -> None:
 
 
 def _due() -> Sequence[Mail]:
+    _keep_quiet()
     waiting = select(Mail).where(Mail.status == MailStatus.QUEUED, Mail.next_attempt_at <= clock.now())
-    can_wait = Mail.template.startswith(REPORT)  # thousands of them; who forgot their password does not
+    can_wait = or_(*map(Mail.template.startswith, PATIENT))
     due = db.session.scalars(waiting.order_by(can_wait, Mail.next_attempt_at, Mail.id).limit(AT_ONCE)).all()
     release()
+    if due:
+        withdraw([mail.id for mail in due])
     return due
 
 
+@transaction
+def _keep_quiet() -> None:
+    """Notifications that are due in their organisation's quiet hours wait for the end; in one statement where none
+    are, and in one more for each time at which quiet hours end."""
+    now = clock.now()
+    told = (
+        Mail.status == MailStatus.QUEUED,
+        Mail.next_attempt_at <= now,
+        Mail.template.in_((BY_ITSELF, TOGETHER)),
+    )
+    ends = defaultdict[datetime, list[uuid.UUID]](list)
+    having = select(Mail.organisation_id).where(*told)
+    for organisation in db.session.scalars(select(Organisation).where(Organisation.id.in_(having))):
+        keeper = system(organisation)
+        ends[after_quiet_hours(keeper, now)].append(organisation.id)
+    for end, organisation_ids in ends.items():
+        if end > now:
+            later = update(Mail).where(*told, Mail.organisation_id.in_(organisation_ids))
+            db.session.execute(later.values(next_attempt_at=end).execution_options(synchronize_session=False))
+
+
 def _claim(mail: Mail) -> bool:
-    """Whether it is this sender's to hand over."""
+    """Whether it is this sender's to hand over; what it tells of may have changed while it waited."""
     doubtful_at = clock.now() + HANDED_OVER_WITHIN
-    return _settle(mail, MailStatus.QUEUED, status=MailStatus.SENDING, next_attempt_at=doubtful_at)
+    return _settle(mail, MailStatus.QUEUED, holds(), status=MailStatus.SENDING, next_attempt_at=doubtful_at)
 
 
 def _sent(mail: Mail) -> None:
@@ -209,10 +240,10 @@ def _try_later(mail: Mail, held: MailStatus, error: OSError) -> None:
 
 
 @transaction
-def _settle(mail: Mail, held: MailStatus, **values: Any) -> bool:
+def _settle(mail: Mail, held: MailStatus, *also: ColumnElement[bool], **values: Any) -> bool:
     """Whether the mail was still as this sender holds it: else another one has it, and nothing is changed."""
-    held_still = update(Mail).where(Mail.id == mail.id, Mail.status == held, Mail.attempts == mail.attempts)
-    return changed(held_still.values(values)) > 0
+    held_still = update(Mail).where(Mail.id == mail.id, Mail.status == held, Mail.attempts == mail.attempts, *also)
+    return changed(held_still.values(values).execution_options(synchronize_session=False)) > 0
 
 
 @transaction

@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, or_
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
-from app.models import Enrolment, User, UserStatus
+from app.models import ClassTeacher, Enrolment, User, UserStatus
 from app.services.caller import Caller
 from app.services.errors import AlreadyEnrolled, DatesRefused, NotClassMember
 
@@ -33,6 +33,16 @@ def current_students(caller: Caller, class_id: uuid.UUID, *columns: Any) -> Sele
             User.status == UserStatus.ACTIVE,
         )
         .order_by(User.last_name, User.first_name, User.id)
+    )
+
+
+def taught_students(caller: Caller) -> Select[Any]:
+    """Query of the ids of who is now in a class that the caller teaches."""
+    teaching = and_(ClassTeacher.class_id == Enrolment.class_id, caller.owns(ClassTeacher))
+    return (
+        caller.rows(Enrolment, Enrolment.student_id)
+        .join(ClassTeacher, teaching)
+        .where(ClassTeacher.teacher_id == caller.user_id, enrolled_on(caller.today))
     )
 
 

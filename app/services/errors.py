@@ -128,6 +128,14 @@ class InUse(Refusal):
     status, code, title = 409, "in_use", "Something still refers to this: change that first"
 
 
+class UnknownChoice(Refusal):
+    status, code, title = 400, "unknown_choice", "There is no such choice: see errors"
+
+
+class TemplateRefused(Refusal):
+    status, code, title = 400, "template_refused", "This template cannot be used: see errors"
+
+
 class MissingFields(Refusal):
     status, code, title = 400, "missing_fields", "Some fields are missing: see errors"
 
@@ -208,6 +216,14 @@ class NotYourSubject(Refusal):
     status, code, title = 403, "not_your_subject", "Only the subject's teacher or an administrator may do this"
 
 
+class AssessmentsRefused(Refusal):
+    status, code, title = 400, "assessments_refused", "Some of this is wrong, so nothing was saved: see errors"
+
+
+class NotYourAssessment(Refusal):
+    status, code, title = 403, "not_your_assessment", "Only who recorded this, or a teacher of its class, may do this"
+
+
 class NotYourSession(Refusal):
     status, code, title = 403, "not_your_session", "Only who made this session, or an administrator, may do this"
 
@@ -248,6 +264,10 @@ class LeaveDecided(Refusal):
     status, code, title = 409, "leave_decided", "This leave request was decided or withdrawn already"
 
 
+class AlertClosed(Refusal):
+    status, code, title = 409, "alert_closed", "This alert is closed: what it said holds no more"
+
+
 class LeaveBegun(Refusal):
     status, code, title = 409, "leave_begun", "This leave has begun: only staff can withdraw it"
 
@@ -258,6 +278,30 @@ class OwnLeave(Refusal):
 
 class NotYourLeave(Refusal):
     status, code, title = 403, "not_your_leave", "Only who asked for this leave may do this"
+
+
+class NotYourNote(Refusal):
+    status, code, title = 403, "not_your_note", "Only who wrote this note, or an administrator, may do this"
+
+
+class NothingToFollowUp(Refusal):
+    status, code, title = 409, "nothing_to_follow_up", "Nothing was to be done about this note"
+
+
+class ParticipationTaken(Refusal):
+    status, code, title = 409, "participation_taken", "Some are entered for this event on this day: see errors"
+
+
+class AssignmentTaken(Refusal):
+    status, code, title = 409, "assignment_taken", "This teacher has this subject in this class and term already"
+
+
+class TooManyPeople(Refusal):
+    status, code, title = 400, "too_many_people", "A message goes to 1,000 people at the most: divide them"
+
+
+class NobodyToTell(Refusal):
+    status, code, title = 409, "nobody_to_tell", "None of these people has an account"
 
 
 class AttachmentTooLarge(Refusal):
@@ -362,6 +406,18 @@ class ReportRefused(Refusal):
 
 class NotYourReport(Refusal):
     status, code, title = 403, "not_your_report", "Teachers have reports of their own classes sent to themselves only"
+
+
+class TooManyWebhooks(Refusal):
+    status, code, title = 409, "too_many_webhooks", "There are twenty webhooks already: delete one first"
+
+
+class WebhookOff(Refusal):
+    status, code, title = 409, "webhook_off", "This webhook is turned off: turn it on first"
+
+
+class DeliveryUnderway(Refusal):
+    status, code, title = 409, "delivery_underway", "This is being sent right now: see what becomes of it"
 
 
 class UnexpectedFailure(Refusal):

@@ -16,7 +16,21 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, case, distinct, false, func, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    distinct,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from app import clock
@@ -117,6 +131,9 @@ OF_PERSON: dict[By, Any] = {By.DEPARTMENT: User.department_id, By.ROLE: User.rol
 IN_ORDER = (Session.session_date, Session.starts_at.is_not(None), Session.starts_at, Session.id)
 """Sessions, on all databases alike: of a day those without times come first."""
 LATEST_FIRST = tuple(column.desc() for column in IN_ORDER)
+_Other, _Later = aliased(Record), aliased(DayCount)
+_COUNTED = tuple(func.sum(getattr(DayCount, name)) for name in FIGURES)
+_RECORDED = tuple(func.sum(case((Record.status == status, 1), else_=0)) for status in Status)
 Key = tuple[Any, ...]
 T = TypeVar("T")
 
@@ -129,10 +146,7 @@ def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
     if summed is None:
         query: Any = recorded
     else:  # together, so that nobody counts a session, or takes one out, between the one and the other
-        open_ones = caller.rows(Session, Session.id).where(
-            Session.counted_at.is_(None), held(caller), filters.days.condition(Session.session_date)
-        )
-        query = union_all(summed, recorded.where(Record.session_id.in_(open_ones)))
+        query = union_all(summed, recorded.where(Session.counted_at.is_(None)))
     sums = defaultdict[Key, list[int]](lambda: [0] * len(FIGURES))
     for row in db.session.execute(query):
         key, values = tuple(row[: len(by)]), row[len(by) :]
@@ -174,7 +188,7 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
     if filters.subject_id or filters.teacher_id or {By.SUBJECT, By.START} & {*by}:
         return None
     of_people = _is_of_people(filters, by)
-    of_classes = filters.class_id is not None or filters.class_ids is not None or By.CLASS in by
+    of_classes = _is_of_classes(filters) or By.CLASS in by
     if of_people and of_classes:
         return None
     columns: dict[By, Any] = {By.DAY: DayCount.day, By.CLASS: DayCount.of_id, By.PERSON: DayCount.of_id} | OF_PERSON
@@ -184,18 +198,23 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
         whose = _whose(caller, filters, DayCount.of_id)
     else:
         whose = DayCount.of_id == caller.organisation_id
-    is_wanted = DayCount.is_taken if filters.basis == Basis.TAKEN else true()
     grouped = [columns[each] for each in by]
-    sums = [func.sum(getattr(DayCount, name)) for name in FIGURES]
-    query = caller.rows(DayCount, *grouped, *sums)
-    if of_people:  # beside people's there are the organisation's and its classes'
-        query = query.join(User, and_(User.id == DayCount.of_id, caller.owns(User)))
+    query = _of_people(caller, *grouped, *_COUNTED) if of_people else caller.rows(DayCount, *grouped, *_COUNTED)
     when = _days(filters.days) if By.DAY in by else _days_or_months(filters.days)
-    return query.where(whose, is_wanted, when).group_by(*grouped)
+    return query.where(whose, _is_wanted(filters, DayCount), when).group_by(*grouped)
 
 
-def _days(days: Days) -> ColumnElement[bool]:
-    return and_(DayCount.is_month.is_(False), days.condition(DayCount.day))
+def _of_people(caller: Caller, *columns: Any) -> Select[Any]:
+    """Query of people's counts, beside which there are the organisation's and its classes'."""
+    return caller.rows(DayCount, *columns).join(User, and_(User.id == DayCount.of_id, caller.owns(User)))
+
+
+def _is_wanted(filters: Filters, counts: Any) -> ColumnElement[bool]:
+    return counts.is_taken if filters.basis == Basis.TAKEN else true()
+
+
+def _days(days: Days, counts: Any = DayCount) -> ColumnElement[bool]:
+    return and_(counts.is_month.is_(False), days.condition(counts.day))
 
 
 def _days_or_months(days: Days) -> ColumnElement[bool]:
@@ -229,10 +248,9 @@ def _recorded(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any]
         By.START: Session.starts_at,
     } | OF_PERSON
     grouped = [columns[each] for each in by]
-    sums = [func.sum(case((Record.status == status, 1), else_=0)) for status in Status]
     of_people = _is_of_people(filters, by)
     sessions = func.count() if of_people else func.count(distinct(Record.session_id))
-    query = records(caller, filters, *grouped, sessions, *sums)
+    query = records(caller, filters, *grouped, sessions, *_RECORDED)
     if OF_PERSON.keys() & {*by}:
         query = query.join(User, and_(User.id == Record.student_id, caller.owns(User)))
     if By.CLASS in by:
@@ -269,14 +287,68 @@ def of(caller: Caller, filters: Filters, query: Select[Any], person_id: Any) -> 
     return query.where(_whose(caller, filters, person_id))
 
 
-def absences_in_a_row(caller: Caller, filters: Filters) -> Select[Any]:
-    """Query of people's ids, and how many of the sessions in which they were expected they have missed since they were
-    last there. Those of which they were excused, or in which they were on leave, neither count nor end the row."""
+def absences_in_a_row(caller: Caller, filters: Filters, at_least: int | None = None) -> Select[Any]:
+    """Query of student_id, absences: how many of the sessions in which they were expected people have missed since they
+    were last there. Those of which they were excused, or in which they were on leave, neither count nor end the row.
+
+    at_least: of those who have missed so many, who are looked for first; without it the records of all are read, which
+    is quicker for few.
+    """
+    seen, is_in_row = _since_last_there(caller, filters, at_least)
+    since = select(seen.c.student_id, func.count().label("absences")).where(is_in_row).group_by(seen.c.student_id)
+    return since if at_least is None else since.having(func.count() >= at_least)
+
+
+def runs_of_absences(caller: Caller, filters: Filters, at_least: int) -> Select[Any]:
+    """Query of student_id, absences (as `absences_in_a_row` counts them), the first_day of these, and the day
+    last_there, of those who have so many at least. last_there, None for never, is the same until the row ends."""
+    seen, is_in_row = _since_last_there(caller, filters, at_least)
+    absences = func.sum(case((is_in_row, 1), else_=0))
+    return (
+        select(seen.c.student_id, absences.label("absences"))
+        .add_columns(func.min(case((is_in_row, seen.c.session_date))).label("first_day"))
+        .add_columns(func.max(case((seen.c.times_there > 0, seen.c.session_date))).label("last_there"))
+        .group_by(seen.c.student_id)
+        .having(absences >= at_least)
+    )
+
+
+def _since_last_there(caller: Caller, filters: Filters, at_least: int | None) -> tuple[Subquery, ColumnElement[bool]]:
+    """Records, the latest first, and the condition that one is an absence since the person was last there; of whoever
+    may have so many of these."""
     was_there = case((Record.status.in_(THERE), 1), else_=0)
     times_there = func.sum(was_there).over(partition_by=Record.student_id, order_by=LATEST_FIRST)
-    seen = records(caller, filters, Record.student_id, Record.status, times_there.label("times_there")).subquery()
-    since = select(seen.c.student_id, func.count().label("absences"))
-    return since.where(seen.c.times_there == 0, seen.c.status == Status.ABSENT).group_by(seen.c.student_id)
+    columns = (Record.student_id, Record.status, Session.session_date, times_there.label("times_there"))
+    query = records(caller, filters, *columns)
+    if at_least is not None and not (filters.subject_id or filters.teacher_id or _is_of_classes(filters)):
+        query = query.where(Record.student_id.in_(_may_have_missed(caller, filters, at_least)))
+    seen = query.subquery()
+    return seen, and_(seen.c.times_there == 0, seen.c.status == Status.ABSENT)
+
+
+def _may_have_missed(caller: Caller, filters: Filters, at_least: int) -> Select[Any]:
+    """Query of the ids of all who have so many absences in a row, and of few others: by the counts, which tell of days
+    as a whole. Who was there on a day may have been so before what they missed of it."""
+    was_there_later = select(_Later.day).where(
+        caller.owns(_Later),
+        _days(filters.days, _Later),
+        _is_wanted(filters, _Later),
+        _Later.of_id == DayCount.of_id,
+        _Later.day > DayCount.day,
+        or_(*(getattr(_Later, status) > 0 for status in THERE)),
+    )
+    counted = _of_people(caller, DayCount.of_id.label("student_id"), DayCount.absent.label("absences")).where(
+        _whose(caller, filters, DayCount.of_id),
+        _days(filters.days),
+        _is_wanted(filters, DayCount),
+        DayCount.absent > 0,
+        ~was_there_later.correlate(DayCount).exists(),
+    )
+    recorded = records(caller, filters, Record.student_id, literal(1)).where(
+        Record.status == Status.ABSENT, Session.counted_at.is_(None)
+    )
+    missed = union_all(counted, recorded).subquery()
+    return select(missed.c.student_id).group_by(missed.c.student_id).having(func.sum(missed.c.absences) >= at_least)
 
 
 def subject_of_session() -> Any:
@@ -294,14 +366,18 @@ def held(caller: Caller) -> ColumnElement[bool]:
 
 def is_taken(caller: Caller) -> ColumnElement[bool]:
     """The condition that somebody was marked in a session or checked in, be it whoever."""
-    other = aliased(Record)
-    marked = select(other.id).where(caller.owns(other), other.session_id == Session.id, other.source.not_in(BY_ITSELF))
+    by_somebody = and_(_Other.session_id == Session.id, _Other.source.not_in(BY_ITSELF))
+    marked = select(_Other.id).where(caller.owns(_Other), by_somebody)
     return marked.correlate(Session).exists()
 
 
 def _is_of_people(filters: Filters, by: Sequence[By]) -> bool:
     named = filters.student_id or filters.student_ids is not None
     return bool(named or _has_traits(filters) or {By.PERSON, *OF_PERSON} & {*by})
+
+
+def _is_of_classes(filters: Filters) -> bool:
+    return filters.class_id is not None or filters.class_ids is not None
 
 
 def _which(filters: Filters, class_id: Any) -> ColumnElement[bool]:

@@ -138,8 +138,7 @@ def forecast(caller: Caller, filters: Filters, required: float | None, reach: Re
     sign = -1 if "-best" in paging.sort else 1
     found.sort(key=lambda one: (one[1].best is None, sign * (one[1].best or 0), one[0]))
     page = page_of(found, paging)
-    rows = db.session.scalars(caller.rows(User).where(User.id.in_([id_ for id_, _ in page.items])))
-    users = {user.id: user for user in rows}
+    users = caller.by_id(User, [id_ for id_, _ in page.items])
     items = [PersonOutlook(users[id_], outlook) for id_, outlook in page.items]
     return Forecast(filters.days, required, page.of(items))
 

@@ -48,7 +48,9 @@ class Imported:
 
 
 @dataclass(slots=True)
-class _Line:
+class Line:
+    """number: as a spreadsheet counts."""
+
     number: int
     values: Values
 
@@ -60,7 +62,7 @@ def import_users(caller: Caller, rows: Sequence[Row], check: Check, dry_run: boo
         RowsRefused: names every bad row; nothing is saved.
         ChangedMeanwhile: somebody else saved the same at the same moment.
     """
-    lines, bad = _checked(rows, check)
+    lines, bad = checked(rows, check)
     bad += _repeated(lines, KEYS)
     return _import_users(caller, lines, bad, dry_run)
 
@@ -68,12 +70,13 @@ def import_users(caller: Caller, rows: Sequence[Row], check: Check, dry_run: boo
 def import_enrolments(caller: Caller, rows: Sequence[Row], check: Check, dry_run: bool) -> Imported:
     """Enrol students, who are named by student_id, external_id, email or roll_number, in classes, which are named by
     class_id, join_code or name. Raises as `import_users`."""
-    lines, bad = _checked(rows, check)
+    lines, bad = checked(rows, check)
     return _import_enrolments(caller, lines, bad, dry_run)
 
 
-def _checked(rows: Sequence[Row], check: Check) -> tuple[list[_Line], list[BadCell]]:
-    lines: list[_Line] = []
+def checked(rows: Sequence[Row], check: Check) -> tuple[list[Line], list[BadCell]]:
+    """The good rows, and what is wrong with the others; who follows the job sees how far it is."""
+    lines: list[Line] = []
     bad: list[BadCell] = []
     for number, row in enumerate(rows):
         if number % 1000 == 0:
@@ -82,12 +85,12 @@ def _checked(rows: Sequence[Row], check: Check) -> tuple[list[_Line], list[BadCe
         if isinstance(found, list):
             bad += found
         else:
-            lines.append(_Line(row.line, found))
+            lines.append(Line(row.line, found))
     report(len(rows), len(rows))
     return lines, bad
 
 
-def _repeated(lines: Sequence[_Line], columns: Iterable[str]) -> list[BadCell]:
+def _repeated(lines: Sequence[Line], columns: Iterable[str]) -> list[BadCell]:
     """Two rows about one person are a mistake: which of them is meant?"""
     bad = []
     for column in columns:
@@ -114,9 +117,9 @@ def _told(importing: Callable[P, Imported]) -> Callable[P, Imported]:
 
 @_told
 @transaction
-def _import_users(caller: Caller, lines: list[_Line], bad: list[BadCell], dry_run: bool) -> Imported:
+def _import_users(caller: Caller, lines: list[Line], bad: list[BadCell], dry_run: bool) -> Imported:
     audit.because(audit.actor().reason or "import")
-    known = _People(caller, lines)
+    known = People(caller, lines)
     classes = _Classes(caller)
     bad += [*_forbidden_roles(caller, lines), *known.misfits(lines), *classes.misfits(lines)]
     require_good(bad)
@@ -136,9 +139,9 @@ def _import_users(caller: Caller, lines: list[_Line], bad: list[BadCell], dry_ru
 
 @_told
 @transaction
-def _import_enrolments(caller: Caller, lines: list[_Line], bad: list[BadCell], dry_run: bool) -> Imported:
+def _import_enrolments(caller: Caller, lines: list[Line], bad: list[BadCell], dry_run: bool) -> Imported:
     audit.because(audit.actor().reason or "import")
-    known, classes = _People(caller, lines), _Classes(caller)
+    known, classes = People(caller, lines), _Classes(caller)
     bad += [*known.missing(lines), *classes.misfits(lines), *classes.unnamed(lines)]
     require_good(bad)
     wanted = []
@@ -157,7 +160,7 @@ def _done(done: Imported) -> Imported:
     return done
 
 
-def _forbidden_roles(caller: Caller, lines: Sequence[_Line]) -> list[BadCell]:
+def _forbidden_roles(caller: Caller, lines: Sequence[Line]) -> list[BadCell]:
     refused = set[Role]()
     for role in {line.values["role"] for line in lines}:
         try:
@@ -168,10 +171,10 @@ def _forbidden_roles(caller: Caller, lines: Sequence[_Line]) -> list[BadCell]:
     return [BadCell(line.number, "role", "you may not give this role") for line in wrong]
 
 
-class _People:
+class People:
     """Those whom the lines are about, as far as they are there, in a fixed number of statements."""
 
-    def __init__(self, caller: Caller, lines: Sequence[_Line]) -> None:
+    def __init__(self, caller: Caller, lines: Sequence[Line]) -> None:
         self.caller = caller
         self.ids: dict[tuple[str, str], uuid.UUID] = {}
         self.roles: dict[uuid.UUID, Role] = {}
@@ -199,7 +202,7 @@ class _People:
         named = (self.ids.get((column, values[column])) for column in KEYS if values.get(column))
         return next((id_ for id_ in named if id_), None)
 
-    def misfits(self, lines: Sequence[_Line]) -> list[BadCell]:
+    def misfits(self, lines: Sequence[Line]) -> list[BadCell]:
         """Rows that name two people at once, or one whom another row names, or somebody's address elsewhere."""
         bad = []
         named: dict[uuid.UUID, int] = {}
@@ -207,25 +210,28 @@ class _People:
             person = self.found(line.values)
             if person and named.setdefault(person, line.number) != line.number:
                 bad.append(BadCell(line.number, None, f"is about the same person as line {named[person]}"))
-            for column in KEYS:
-                other = self.ids.get((column, line.values.get(column) or ""))
-                if other and other != person:
-                    bad.append(BadCell(line.number, column, "is another person's"))
+            bad += self._others(line, person)
             if line.values.get("email") in self.elsewhere:
                 bad.append(BadCell(line.number, "email", "is taken"))
             if person and self.roles[person] != line.values["role"]:
                 bad.append(BadCell(line.number, "role", f"this person is {self.roles[person].value}"))
         return bad
 
-    def missing(self, lines: Sequence[_Line]) -> list[BadCell]:
-        """Rows that name nobody, or somebody who is no student."""
+    def missing(self, lines: Sequence[Line]) -> list[BadCell]:
+        """Rows that name nobody, two people at once, or somebody who is no student."""
         bad = []
         for line in lines:
             person = self.found(line.values)
             if person is None or self.roles[person] != Role.STUDENT:
                 column = next((name for name in ("student_id", *KEYS) if line.values.get(name)), None)
                 bad.append(BadCell(line.number, column, "names no student"))
+            bad += self._others(line, person)
         return bad
+
+    def _others(self, line: Line, person: uuid.UUID | None) -> list[BadCell]:
+        """What names somebody else than whom the row is about."""
+        others = ((key, self.ids.get((key, line.values.get(key) or ""))) for key in KEYS)
+        return [BadCell(line.number, key, "is another person's") for key, other in others if other and other != person]
 
     def apply(self, values: Values, departments: dict[str, uuid.UUID]) -> tuple[User, str]:
         """Make or change the person; the outcome is what `Imported` counts."""
@@ -303,7 +309,7 @@ class _Classes:
             return found[0] if len(found) == 1 else None
         return self.ids.get(str(values.get("class_id") or values.get("join_code") or "").strip())
 
-    def misfits(self, lines: Sequence[_Line]) -> list[BadCell]:
+    def misfits(self, lines: Sequence[Line]) -> list[BadCell]:
         bad = []
         for line in lines:
             if (name := line.values.get("class")) and line.values.get("role", Role.STUDENT) != Role.STUDENT:
@@ -313,7 +319,7 @@ class _Classes:
                 bad.append(BadCell(line.number, "class", reason))
         return bad
 
-    def unnamed(self, lines: Sequence[_Line]) -> list[BadCell]:
+    def unnamed(self, lines: Sequence[Line]) -> list[BadCell]:
         """Rows that name their class otherwise than by its name, and wrongly."""
         bad = []
         for line in lines:
@@ -331,7 +337,7 @@ def _set(row: Any, values: Values) -> bool:
     return bool(changed)
 
 
-def _departments(caller: Caller, lines: Sequence[_Line]) -> dict[str, uuid.UUID]:
+def _departments(caller: Caller, lines: Sequence[Line]) -> dict[str, uuid.UUID]:
     """The id of each department that the lines name, in lower case; new ones are made."""
     there = db.session.execute(caller.rows(Department, Department.name, Department.id)).all()
     known: dict[str, uuid.UUID] = {name.lower(): id_ for name, id_ in there}

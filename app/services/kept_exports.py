@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import delete
 
 from app import clock
-from app.extensions import db
-from app.models import Export, ExportPart
+from app.extensions import db, settings
+from app.models import EventKind, Export, ExportPart
 from app.services import jobs
 from app.services.caller import Caller
 from app.services.errors import NotFound
+from app.services.events import happened
 from app.services.export import Wanted, Write, as_csv, as_json, count, require_known
 from app.services.export_ed_fi import as_ed_fi
 from app.services.export_xlsx import as_xlsx
@@ -94,9 +95,7 @@ def read(caller: Caller, export_id: uuid.UUID) -> Download:
     row = caller.get(Export, export_id)
     if row.user_id != caller.user_id or row.size is None or row.expires_at <= clock.now():
         raise NotFound("There is no export with this id")
-    days = row.wanted.get("first"), row.wanted.get("last")
-    kind = KINDS[Format(row.format)]
-    return Download(_file_name(*days, kind), kind.media_type, _content(caller, row.id))
+    return Download(_name_of(row), KINDS[Format(row.format)].media_type, _content(caller, row.id))
 
 
 @transaction
@@ -130,6 +129,9 @@ def _add(caller: Caller, export_id: uuid.UUID, number: int, sealed: bytes) -> No
 def _finish(caller: Caller, export_id: uuid.UUID, rows: int, size: int) -> Export:
     row = caller.get(Export, export_id)
     row.rows, row.size, row.expires_at = rows, size, clock.now() + KEPT
+    url = f"{settings().public_url}/api/reports/exports/{row.id}"
+    to, what = str(row.user_id), _name_of(row)
+    happened(caller.organisation_id, EventKind.REPORT_READY, row.id, user_id=to, report=what, url=url)
     db.session.flush()
     return row
 
@@ -165,6 +167,10 @@ def _told(wanted: Wanted) -> dict[str, Any]:
 
 def _name(wanted: Wanted, kind: Kind) -> str:
     return _file_name(wanted.filters.days.first, wanted.filters.days.last, kind)
+
+
+def _name_of(row: Export) -> str:
+    return _file_name(row.wanted.get("first"), row.wanted.get("last"), KINDS[Format(row.format)])
 
 
 def _file_name(first: date | str | None, last: date | str | None, kind: Kind) -> str:

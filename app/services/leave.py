@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, Subquery, and_, or_
+from sqlalchemy import Select, Subquery, or_
 
 from app import clock
 from app.extensions import db
 from app.models import (
-    ClassTeacher,
     Enrolment,
+    EventKind,
     LeaveAttachment,
     LeaveRequest,
     LeaveStatus,
@@ -32,8 +32,9 @@ from app.models import (
     User,
 )
 from app.services import audit
+from app.services.absences_due import note_absences
 from app.services.caller import Caller
-from app.services.enrolments import enrolled_on
+from app.services.enrolments import taught_students
 from app.services.errors import (
     LeaveBegun,
     LeaveDecided,
@@ -43,6 +44,7 @@ from app.services.errors import (
     NotYourClass,
     OwnLeave,
 )
+from app.services.events import happened
 from app.services.paging import Page, Paging, paginate
 from app.services.sessions import COUNTED, Days
 from app.services.students import visible_students
@@ -146,6 +148,8 @@ def decide(caller: Caller, leave_request_id: uuid.UUID, approve: bool, reason: s
         _undo(caller, row)
     row.status = LeaveStatus.APPROVED if approve else LeaveStatus.REJECTED
     row.decided_by_id, row.decided_at, row.decision_reason = caller.user_id, clock.now(), reason
+    decided_at = row.decided_at.isoformat()
+    happened(caller.organisation_id, EventKind.LEAVE_DECIDED, row.id, status=row.status, decided_at=decided_at)
     db.session.flush()
     return _views(caller, [row])[0]
 
@@ -188,21 +192,11 @@ def _visible(caller: Caller) -> Select[Any]:
     query = caller.rows(LeaveRequest)
     if caller.administers:
         return query
-    theirs = _taught(caller) if caller.role == Role.TEACHER else visible_students(caller, User.id)
+    theirs = taught_students(caller) if caller.role == Role.TEACHER else visible_students(caller, User.id)
     own = [LeaveRequest.user_id == caller.user_id, LeaveRequest.user_id.in_(theirs)]
     if caller.role == Role.TEACHER:
         own.append(LeaveRequest.requested_by_id == caller.user_id)
     return query.where(or_(*own))
-
-
-def _taught(caller: Caller) -> Select[Any]:
-    """Who is now in a class that the caller teaches."""
-    teaching = and_(ClassTeacher.class_id == Enrolment.class_id, caller.owns(ClassTeacher))
-    return (
-        caller.rows(Enrolment, Enrolment.student_id)
-        .join(ClassTeacher, teaching)
-        .where(ClassTeacher.teacher_id == caller.user_id, enrolled_on(caller.today))
-    )
 
 
 def _whose(caller: Caller, student_id: uuid.UUID | None) -> uuid.UUID:
@@ -232,7 +226,7 @@ def _require_free(caller: Caller, user_id: uuid.UUID, first_day: date, last_day:
 def _require_decider(caller: Caller, row: LeaveRequest) -> None:
     if row.user_id == caller.user_id:
         raise OwnLeave
-    taught = _taught(caller).where(Enrolment.student_id == row.user_id)
+    taught = taught_students(caller).where(Enrolment.student_id == row.user_id)
     if not caller.administers and db.session.scalar(taught.limit(1)) is None:
         raise NotYourClass
 
@@ -262,6 +256,8 @@ def _undo(caller: Caller, request: LeaveRequest) -> None:
         alike[(was.status, was.code, was.source) if was else (Status.ABSENT, None, Source.CLOSE)].append(record.id)
     for (status, code, source), ids in alike.items():
         _change(caller, ids, {"status": status, "code": code, "source": source})
+    changed = caller.rows(Session).where(Session.id.in_([record.session_id for record in records]))
+    note_absences(caller, db.session.scalars(changed))
 
 
 def _hold_open_sessions(caller: Caller, request: LeaveRequest) -> None:
@@ -311,8 +307,7 @@ def _change(caller: Caller, ids: Iterable[uuid.UUID], values: dict[str, Any]) ->
 
 
 def _views(caller: Caller, rows: Sequence[LeaveRequest]) -> list[LeaveView]:
-    people = caller.rows(User).where(User.id.in_({row.user_id for row in rows}))
-    by_id = {user.id: user for user in db.session.scalars(people)}
+    by_id = caller.by_id(User, {row.user_id for row in rows})
     attached = defaultdict[uuid.UUID, list[LeaveAttachment]](list)
     of_these = caller.rows(LeaveAttachment).where(LeaveAttachment.leave_request_id.in_([row.id for row in rows]))
     for attachment in db.session.scalars(of_these.order_by(LeaveAttachment.id)):

@@ -4,45 +4,40 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from email.headerregistry import Address
 from email.utils import parseaddr
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db, settings
 from app.models import Mail, MailStatus, Organisation, User
-from app.services.caller import Caller
+from app.services.caller import Caller, system
 from app.services.delivery import message_of, send_soon
 from app.services.errors import NoEmailAddress, NotResendable
+from app.services.languages import SOURCE, Formats
 from app.services.organisation_settings import settings_of
 from app.services.paging import Page, Paging, paginate
+from app.services.rendering import Wording, rendered
 from app.services.transaction import afterwards, changed, insert_missing, transaction
+from app.services.user_settings import choices_of, formats_of
 
 NAME = 100
 """Characters of a sender's name: twice as many, quoted, and the address fit in their column."""
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parents[1] / "templates" / "mail"),
-    autoescape=select_autoescape(["html"], default_for_string=False),
-    undefined=StrictUndefined,
-)
-_templates.filters["percent"] = lambda rate: "no data" if rate is None else f"{100 * rate:.1f} %"
-
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail of several that are written from the same template; as `post` has it."""
+    """One mail of several that are written from the same template; as `post` has it. wording: what it says, where that
+    is in words already."""
 
     to: str
     key: str | None = None
     user_id: uuid.UUID | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    wording: Wording | None = None
 
 
 def post(
@@ -53,8 +48,8 @@ def post(
     user_id: uuid.UUID | None = None,
     **values: Any,
 ) -> None:
-    """Within a transaction: send this once it is saved, in the organisation's name. Of several with the same key, the
-    first is sent.
+    """Within a transaction: send this once it is saved, in the organisation's name and the reader's language. Of
+    several with the same key, the first is sent.
 
     template: `templates/mail/<template>.txt`, which begins with `Subject: ...`, and `.html`; both get the values, and
     the organisation's name.
@@ -68,12 +63,15 @@ def post(
 
 
 def write(template: str, organisation_id: uuid.UUID | None, letters: Sequence[Letter]) -> list[dict[str, Any]]:
-    """Mails for `post_written`, in one statement. Raises as `post`."""
+    """Mails for `post_written`, in one statement and one that asks for the readers' languages. Raises as `post`."""
     organisation = db.session.get(Organisation, organisation_id) if organisation_id else None
     own = settings_of(organisation.settings if organisation else {}).mail
     name = organisation.name if organisation else "Rollcall"
     shared = {"organisation_id": organisation_id, "sender": _sender(own.name or name), "reply_to": own.reply_to}
-    mails = [shared | _written(template, letter, letter.values | {"organisation": name}) for letter in letters]
+    mails = [
+        shared | _written(template, letter, letter.values | {"organisation": name}, formats)
+        for letter, formats in zip(letters, _formats(organisation, letters), strict=True)
+    ]
     for mail in mails:
         message_of(Mail(**mail))  # what cannot be sent is an error here, not when nobody is there to see it
     return mails
@@ -85,17 +83,22 @@ def post_written(mails: Sequence[dict[str, Any]]) -> None:
     afterwards(send_soon)
 
 
-def _written(template: str, letter: Letter, values: dict[str, Any]) -> dict[str, Any]:
-    subject, text = _subject_and_text(f"{template}.txt", values)
-    return {
+def _formats(organisation: Organisation | None, letters: Sequence[Letter]) -> list[Formats]:
+    """Of each letter's reader."""
+    if organisation is None:
+        return [Formats(SOURCE, "UTC") for _ in letters]
+    keeper = system(organisation)
+    choices = choices_of(keeper, {letter.user_id for letter in letters if letter.user_id})
+    return [formats_of(keeper, choices.get(letter.user_id) if letter.user_id else None) for letter in letters]
+
+
+def _written(template: str, letter: Letter, values: dict[str, Any], formats: Formats) -> dict[str, Any]:
+    return asdict(letter.wording or rendered(template, values, formats)) | {
         "id": uuid7(),
         "key": letter.key,
         "user_id": letter.user_id,
         "template": template,
         "recipient": letter.to,
-        "subject": subject,
-        "text": text,
-        "html": _templates.get_template(f"{template}.html").render(values),
         "next_attempt_at": clock.now(),
         "created_at": clock.now(),
     }
@@ -146,17 +149,3 @@ def send_test(caller: Caller) -> str:
         raise NoEmailAddress
     post("test", user.email, caller.organisation_id, user_id=user.id, name=user.name)
     return user.email
-
-
-def _subject_and_text(name: str, values: dict[str, Any]) -> tuple[str, str]:
-    """The subject is rendered by itself, so that no value ends its line."""
-    subject, text = (part.render(values) for part in _parts(name))
-    return " ".join(subject.removeprefix("Subject:").split())[:400], text
-
-
-@cache
-def _parts(name: str) -> list[Template]:
-    """Read once: to compile them takes longer than to render them."""
-    assert _templates.loader  # noqa: S101 - given above
-    source, _, _ = _templates.loader.get_source(_templates, name)
-    return [_templates.from_string(part) for part in source.split("\n", 1)]

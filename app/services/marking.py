@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, lazyload, load_only
 from uuid_utils.compat import uuid7
 
 from app import clock
@@ -27,6 +27,8 @@ from app.services.sessions import COUNTED, Days, expected_people, managed_sessio
 from app.services.statuses import Meaning, meanings
 from app.services.students import visible_students
 from app.services.transaction import insert_missing, transaction
+
+_Marker = aliased(User)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +259,19 @@ def _of_session(caller: Caller) -> ColumnElement[bool]:
 
 
 def _shown(caller: Caller) -> Select[Any]:
-    marker = aliased(User)
-    name = func.trim(marker.first_name + " " + marker.last_name)
+    name = func.trim(_Marker.first_name + " " + _Marker.last_name)
     return (
         caller.rows(Record, Record, User, Session, StudentProfile.roll_number, Subject.name, name)
         .join(User, User.id == Record.student_id)
         .join(Session, _of_session(caller))
         .outerjoin(StudentProfile, and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile)))
         .outerjoin(Subject, Subject.id == Session.subject_id)
-        .join(marker, marker.id == Record.marked_by_id)
+        .join(_Marker, _Marker.id == Record.marked_by_id)
+        .options(
+            load_only(Session.class_id, Session.subject_id, Session.session_date, raiseload=True),
+            load_only(User.first_name, User.last_name, raiseload=True),
+            lazyload(User.department_row),
+        )
     )
 
 

@@ -20,6 +20,7 @@ from app import clock
 from app.extensions import db
 from app.models import ClassTeacher, Record, RecordMark, Session, Source, Status, Subject, User, Verification
 from app.services import audit
+from app.services.absences_due import note_absences
 from app.services.caller import Caller
 from app.services.counting import not_counted
 from app.services.errors import NotOverridden, SessionCancelled
@@ -138,6 +139,8 @@ def give(
     db.session.flush()
     if log:
         db.session.execute(insert(RecordMark), log, execution_options={"render_nulls": True})
+    differing = {each.record.session_id for each in kept if each.is_new or each.is_changed}
+    note_absences(caller, {mark.session.id: mark.session for mark in given if mark.session.id in differing}.values())
     return kept
 
 
@@ -203,6 +206,7 @@ def _change(caller: Caller, record: Record, mark: Given, by_office: bool, now: d
 
 def change(caller: Caller, record: Record, **said: Any) -> None:
     """Within a transaction: have a locked record say something else; what it said before is kept too."""
+    session = caller.get(Session, record.session_id)
     kept = caller.rows(RecordMark, RecordMark.id).where(
         RecordMark.record_id == record.id, RecordMark.created_at == record.marked_at
     )
@@ -211,6 +215,7 @@ def change(caller: Caller, record: Record, **said: Any) -> None:
         db.session.add(RecordMark(**before))
     _set(record, **said | {"marked_at": clock.now(), "marked_by_id": caller.user_id})
     note(record)
+    note_absences(caller, [session])
 
 
 def note(record: Record) -> None:
@@ -312,6 +317,7 @@ def release_override(caller: Caller, record_id: uuid.UUID, reason: str | None) -
         db.session.delete(record)
         session.record_gone_at = clock.now()
         return None
+    note_absences(caller, [session])
     db.session.flush()
     return record
 

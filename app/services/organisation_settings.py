@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
 from app.faces.liveness import Challenge
-from app.models import Organisation, Role, Status
+from app.models import AlertKind, Organisation, Role, Status
+from app.services.languages import SOURCE, require_language
 from app.services.text import without_control_characters
 
 Domain = Annotated[
@@ -192,6 +193,12 @@ class Retention(_Part):
         "picture, the counts of a confirmation stay",
     )
     passages: int = Field(1095, strict=True, ge=1, le=3650, description="When people went in and out at gates")
+    notifications: int = Field(365, strict=True, ge=1, le=3650, description="What people were told")
+
+
+def _language(code: str, info: ValidationInfo) -> str:
+    """One that was decided on stays, whatever becomes of it: mails are in English then."""
+    return code if info.context == WHOLE else require_language(code)
 
 
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -220,6 +227,104 @@ class DayRules(_Part):
         return self
 
 
+class Grade(_Part):
+    """A grade, which everything has that reaches its bound and no higher one."""
+
+    grade: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=20),
+        AfterValidator(without_control_characters),
+    ] = Field(examples=["A"])
+    from_percent: float = Field(strict=True, ge=0, le=100, examples=[90.0])
+
+    def __str__(self) -> str:
+        return f"{self.grade} from {self.from_percent:g}"
+
+
+def _usable(scale: list[Grade]) -> list[Grade]:
+    if len({grade.grade for grade in scale}) < len(scale):
+        raise ValueError("two are the same grade")
+    if len({grade.from_percent for grade in scale}) < len(scale):
+        raise ValueError("two begin at the same percentage")
+    if all(grade.from_percent for grade in scale):
+        raise ValueError("one must begin at 0, so that everything has a grade")
+    return scale
+
+
+def _different(types: list[str]) -> list[str]:
+    if len(set(types)) < len(types):
+        raise ValueError("two are the same")
+    return types
+
+
+AssessmentType = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[\w-]{1,40}$")]
+
+
+class AssessmentRules(_Part):
+    types: Annotated[list[AssessmentType], AfterValidator(_different)] = Field(
+        ["quiz", "test", "exam", "assignment"],
+        min_length=1,
+        max_length=50,
+        description="What assessments there are, by short codes",
+    )
+    scale: Annotated[list[Grade], AfterValidator(_usable)] = Field(
+        [
+            Grade(grade=grade, from_percent=bound)
+            for grade, bound in (("A", 90), ("B", 80), ("C", 70), ("D", 60), ("F", 0))
+        ],
+        max_length=50,
+        description="The grades, each with `grade` and `from_percent`, from which on it is given; one begins at 0",
+    )
+    rank: bool = Field(False, strict=True, description="Whether students' averages tell their place among the others")
+    high_performer: float = Field(
+        85, strict=True, ge=0, le=100, description="An average from this on is a high performer's, in percent"
+    )
+
+
+Category = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(without_control_characters),
+]
+
+
+class Behaviour(_Part):
+    categories: list[Category] = Field(
+        ["participation", "homework", "respect", "disruption", "bullying", "other"],
+        max_length=50,
+        description="What behaviour notes are about; staff may write another",
+    )
+
+
+def _each_kind_once(kinds: list[AlertKind]) -> list[AlertKind]:
+    return list(dict.fromkeys(kinds))
+
+
+class AtRisk(_Part):
+    """When staff are alerted to a student; attendance is low below `low_attendance`."""
+
+    kinds: Annotated[list[AlertKind], AfterValidator(_each_kind_once)] = Field(
+        list(AlertKind), description="What alerts there are"
+    )
+    days: int = Field(
+        30, strict=True, ge=1, le=366, description="Attendance and behaviour of so many days, to today, count"
+    )
+    marks_days: int = Field(90, strict=True, ge=1, le=366, description="Marks of so many days, to today, count")
+    marks_below: float = Field(50, strict=True, ge=0, le=100, description="An average below this is low, in percent")
+    negative_notes: int = Field(
+        3, strict=True, ge=1, le=1000, description="So many negative behaviour notes are an alert"
+    )
+    consecutive_absences: int = Field(
+        3, strict=True, ge=1, le=1000, description="So many sessions missed in a row are an alert"
+    )
+    min_sessions: int = Field(
+        3, strict=True, ge=1, le=1000, description="Of fewer sessions no alert of low attendance is raised"
+    )
+    min_assessments: int = Field(
+        1, strict=True, ge=1, le=1000, description="Of fewer assessments no alert of low marks is raised"
+    )
+
+
 class MailSender(_Part):
     name: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\r\n]*$")] | None = Field(
         None, description="Shown as the sender of mails; by default the organisation's name", examples=["Front office"]
@@ -227,6 +332,49 @@ class MailSender(_Part):
     reply_to: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
         None, description="Where answers go", examples=["office@school.example"]
     )
+
+
+class NotificationRules(_Part):
+    """Who is told what, and when it is mailed; times of day are where the organisation is."""
+
+    absence_delay: int = Field(
+        15,
+        strict=True,
+        ge=0,
+        le=1440,
+        description="So many minutes after a session has closed, guardians are told who is absent still",
+    )
+    guardians_without_account: bool = Field(
+        False,
+        strict=True,
+        description="Whether guardians of whom only an address is known are mailed of absences",
+    )
+    escalate_after: int = Field(
+        3, strict=True, ge=2, le=100, description="After so many absences in a row those of `escalate_to` are told"
+    )
+    escalate_to: list[Literal["guardians", "teachers", "admins"]] = Field(
+        ["guardians", "teachers"],
+        max_length=3,
+        description="teachers: those who lead the student's classes; none: nobody is told",
+    )
+    at_risk_to_guardians: bool = Field(
+        True, strict=True, description="Whether guardians are told of alerts, as the student's teachers are"
+    )
+    quiet_from: TimeOfDay | None = Field(
+        None, description="From this time of day to `quiet_until` no notification is mailed", examples=["21:00"]
+    )
+    quiet_until: TimeOfDay | None = Field(
+        None, description="Then what fell into the quiet hours is mailed", examples=["07:00"]
+    )
+    digest_at: TimeOfDay = Field("17:00", description="When those who want one mail a day get it")
+
+    @model_validator(mode="after")
+    def from_and_until(self, info: ValidationInfo) -> Self:
+        if info.context == WHOLE and (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValueError("quiet_from and quiet_until belong together")
+        if self.quiet_from is not None and self.quiet_from == self.quiet_until:
+            raise ValueError("quiet_until must be another time than quiet_from")
+        return self
 
 
 LONGEST = 1440
@@ -277,12 +425,21 @@ class OrganisationSettings(_Part):
         description="Statuses of its own, each with `code`, `label`, `counts_as` (one of the five that there are), "
         "`colour` and `ed_fi` (Ed-Fi AttendanceEventCategory)",
     )
+    language: Annotated[str, Field(max_length=20), AfterValidator(_language)] = Field(
+        SOURCE,
+        description="Of mails and notifications, for who has not chosen another: en, ar, or one that was added",
+        examples=["ar"],
+    )
     registration: Registration = Field(default_factory=Registration)
     geofence: Geofence = Field(default_factory=Geofence)
     faces: FacePolicy = Field(default_factory=FacePolicy)
     day: DayRules = Field(default_factory=DayRules)
+    assessments: AssessmentRules = Field(default_factory=AssessmentRules)
+    at_risk: AtRisk = Field(default_factory=AtRisk)
     retention: Retention = Field(default_factory=Retention)
+    behaviour: Behaviour = Field(default_factory=Behaviour)
     mail: MailSender = Field(default_factory=MailSender)
+    notifications: NotificationRules = Field(default_factory=NotificationRules)
 
 
 def settings_of(decided: dict[str, Any]) -> OrganisationSettings:

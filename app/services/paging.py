@@ -87,7 +87,7 @@ class _Cursor:
 def paginate(
     query: Select[Any], paging: Paging, columns: dict[str, Any], counted: Select[Any] | None = None
 ) -> Page[Any]:
-    """The wanted page of the query's rows, in two statements, or with a cursor in one.
+    """The wanted page of the query's rows, in one statement where it has a cursor or is the last, and else in two.
 
     columns: what may be sorted by. The first one also decides between equals, so give it something unique; it may be
     several columns. Where none of those that are sorted by is ever null, the page has a cursor for the next: however
@@ -97,18 +97,20 @@ def paginate(
     Raises CursorInvalid.
     """
     order = list(_order(paging.sort, columns))
-    if paging.after is None:
-        if counted is None:
-            counted = select(func.count()).select_from(query.order_by(None).subquery())
-        total = int(db.session.scalar(counted) or 0)
-        number, query = paging.page, query.offset((paging.page - 1) * paging.per_page)
-    else:
-        cursor = _read(paging.after, paging, order)
-        number, total, query = cursor.page + 1, cursor.total, query.where(_after(order, cursor.values))
+    cursor = None if paging.after is None else _read(paging.after, paging, order)
+    skipped = (paging.page - 1) * paging.per_page
+    part = query.offset(skipped) if cursor is None else query.where(_after(order, cursor.values))
     width = len(query.column_descriptions)
-    ordered = query.order_by(*(each.directed for each in order)).add_columns(*(each.column for each in order))
+    ordered = part.order_by(*(each.directed for each in order)).add_columns(*(each.column for each in order))
     found = db.session.execute(ordered.limit(paging.per_page + 1)).all()
     rows = found[: paging.per_page]
+    if cursor is not None:
+        number, total = cursor.page + 1, cursor.total
+    elif len(rows) == len(found) and (rows or not skipped):  # it is the last: nothing else is left to count
+        number, total = paging.page, skipped + len(rows)
+    else:
+        counted = select(func.count()).select_from(query.order_by(None).subquery()) if counted is None else counted
+        number, total = paging.page, int(db.session.scalar(counted) or 0)
     items = [row[0] if width == 1 else row[:width] for row in rows]
     page = Page(items, number, paging.per_page, total)
     if len(rows) == len(found) or not all(each.is_never_null for each in order):

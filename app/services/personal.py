@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Text, and_, cast, false, inspect, or_
 
 from app import clock
 from app.extensions import db
-from app.models import AuditEntry, Base, Link, Mail, Record, Tenant, User, UserStatus
+from app.models import (
+    AuditEntry,
+    Base,
+    Link,
+    Mail,
+    MailStatus,
+    Notification,
+    NotificationKind,
+    Record,
+    SentMessage,
+    Tenant,
+    User,
+    UserStatus,
+)
 from app.models.base import SECRET
 from app.services.accounts import emails_elsewhere
 from app.services.caller import Caller
@@ -42,6 +55,11 @@ def delete_personal(caller: Caller, user: User) -> list[uuid.UUID]:
     gone: list[uuid.UUID] = []
     addresses = _addresses(caller, user)
     forget(caller, {user.id})
+    gone += _messages_about(caller, user)
+    wrote = Notification.about_id.in_(caller.rows(SentMessage, SentMessage.id).where(SentMessage.sender_id == user.id))
+    told = caller.rows(Notification, Notification.mail_id).where(or_(Notification.student_id == user.id, wrote))
+    told_of_them = db.session.scalars(told.where(Notification.mail_id.is_not(None)).distinct()).all()
+    db.session.execute(caller.remove(Notification).where(wrote).execution_options(audited=False))
     for model, columns in _naming_people():
         named = [column for column in columns if column.key in model.erased_with]
         if named:
@@ -49,21 +67,47 @@ def delete_personal(caller: Caller, user: User) -> list[uuid.UUID]:
             gone += db.session.scalars(caller.rows(model, model.id).where(whose)).all()
             # not in the audit log, which would keep what is to be forgotten
             db.session.execute(caller.remove(model).where(whose).execution_options(audited=False))
-    of_them = Mail.key.like(f"report:%:{user.id}")  # to their parents
+    _mail_anew(caller, told_of_them)
+    of_them = or_(Mail.key.like(f"report:%:{user.id}"), Mail.id.in_(told_of_them))  # to their parents, teachers
     for model, theirs in (
         (Link, Link.email.in_(addresses)),
+        (Notification, Notification.address.in_(addresses)),
         (Mail, or_(Mail.recipient.in_(addresses), of_them)),
     ):
         gone += db.session.scalars(caller.rows(model, model.id).where(theirs)).all()
         db.session.execute(caller.remove(model).where(theirs).execution_options(audited=False))
-    written = caller.change(Record).where(Record.student_id == user.id).values(remarks=None, review_reason=None)
-    db.session.execute(written.execution_options(audited=False))
+    remarked = caller.change(Record).where(Record.student_id == user.id).values(remarks=None, review_reason=None)
+    db.session.execute(remarked.execution_options(audited=False))
     kept = {"id", "organisation_id", "created_at", "role"}
     nothing: Told = {column.key: None for column in inspect(User).columns if column.nullable and column.key not in kept}
     values = nothing | {"first_name": ERASED, "last_name": "", "status": UserStatus.INACTIVE, "erased_at": clock.now()}
     values["inactive_on"] = user.inactive_on or caller.today
     anonymous = caller.change(User).where(User.id == user.id).values(values)
     db.session.execute(anonymous.execution_options(audited=False))
+    return gone
+
+
+def _mail_anew(caller: Caller, mail_ids: Sequence[uuid.UUID]) -> None:
+    """Have what else is in those of these mails that wait mailed without them."""
+    queued = caller.rows(Mail, Mail.id).where(Mail.id.in_(mail_ids), Mail.status == MailStatus.QUEUED)
+    waiting = db.session.scalars(queued.with_for_update()).all()
+    others = caller.change(Notification).where(Notification.mail_id.in_(waiting))
+    anew = others.values(mail_id=None, mail_due_at=clock.now())
+    db.session.execute(anew.execution_options(synchronize_session=False))
+
+
+def _messages_about(caller: Caller, user: User) -> list[uuid.UUID]:
+    """Within a transaction: delete messages that were written to the person, or to others about the person, alone."""
+    theirs = or_(Notification.student_id == user.id, Notification.user_id == user.id)
+    told = caller.rows(Notification, Notification.about_id).where(Notification.kind == NotificationKind.MESSAGE)
+    query = caller.rows(SentMessage, SentMessage.id).where(
+        SentMessage.id.in_(told.where(theirs)),
+        SentMessage.id.not_in(told.where(or_(Notification.student_id.is_(None), Notification.student_id != user.id))
+                              .where(Notification.user_id != user.id)),
+    )  # fmt: skip
+    gone = list(db.session.scalars(query))
+    messages = caller.remove(SentMessage).where(SentMessage.id.in_(gone))
+    db.session.execute(messages.execution_options(audited=False))
     return gone
 
 

@@ -56,7 +56,7 @@ def class_register(caller: Caller, class_id: uuid.UUID, days: Days) -> bytes:
     filters = Filters(days=days, class_id=class_id)
     found = list(rows(caller, Wanted(filters), Session.starts_at.label("starts_at")))
     of_people = {key[0]: figure for key, figure in figures(caller, filters, By.PERSON).items()}
-    paper = _Paper(caller, f"Register: {row.name}", days, "landscape")
+    paper = Paper(caller, f"Register: {row.name}", days, "landscape")
     _Register(paper, [line for line, _ in found], of_people).draw()
     return paper.file()
 
@@ -77,7 +77,7 @@ def person_report(caller: Caller, user_id: uuid.UUID, days: Days) -> bytes:
     lines = [line for line, _ in rows(caller, Wanted(filters))]
     found = {class_id: figure for (class_id,), figure in figures(caller, filters, By.CLASS).items()}
     by_class = [(name, found[class_id]) for class_id, name in class_names(caller, found).items()]
-    paper = _Paper(caller, f"Attendance: {user.name}", days, "portrait")
+    paper = Paper(caller, f"Attendance: {user.name}", days, "portrait")
     _person(paper, user, lines)
     _summary(paper, [*sorted(by_class, key=lambda one: one[0].casefold()), ("All", total(caller, filters))])
     _records(paper, lines)
@@ -98,7 +98,7 @@ def _fonts() -> Path:
     return Path(mpl.get_data_path()) / "fonts" / "ttf"
 
 
-class _Paper(FPDF):
+class Paper(FPDF):
     """A4 with the organisation's name above, and the day and the page's number below."""
 
     def __init__(self, caller: Caller, title: str, days: Days, orientation: str) -> None:
@@ -184,7 +184,7 @@ class _Paper(FPDF):
 class _Register:
     """As many sessions beside each other as the page holds; then the next ones, below or on the next page."""
 
-    def __init__(self, paper: _Paper, lines: Sequence[Line], of_people: dict[Any, Figure]) -> None:
+    def __init__(self, paper: Paper, lines: Sequence[Line], of_people: dict[Any, Figure]) -> None:
         self.paper, self.of_people = paper, of_people
         self.marks = {(line.student_id, line.session_id): paper.letter(line) for line in lines}
         self.sessions = list({line.session_id: line.date for line in lines}.items())
@@ -238,7 +238,7 @@ def _sums(figure: Figure) -> list[str]:
     return [*counted, str(figure.sessions), "–" if figure.rate is None else f"{figure.rate:.1%}"]  # noqa: RUF001
 
 
-def _person(paper: _Paper, user: User, lines: Sequence[Line]) -> None:
+def _person(paper: Paper, user: User, lines: Sequence[Line]) -> None:
     number = lines[0].roll_number if lines else None
     known = {"Number": number, "Department": user.department}
     for name, value in known.items():
@@ -247,7 +247,7 @@ def _person(paper: _Paper, user: User, lines: Sequence[Line]) -> None:
     paper.ln(2)
 
 
-def _summary(paper: _Paper, by_class: Sequence[tuple[str, Figure]]) -> None:
+def _summary(paper: Paper, by_class: Sequence[tuple[str, Figure]]) -> None:
     width = 2 * SUM
     heading = ["Class", *(status.value.capitalize() for status in SUMS), "Sessions", "Rate"]
     widths = [NAME, *(width for _ in heading[1:])]
@@ -257,7 +257,7 @@ def _summary(paper: _Paper, by_class: Sequence[tuple[str, Figure]]) -> None:
     paper.ln(4)
 
 
-def _records(paper: _Paper, lines: Sequence[Line]) -> None:
+def _records(paper: Paper, lines: Sequence[Line]) -> None:
     widths = (20, 40, 34, 22, 14, 14, 46)
     heading = ("Date", "Session", "Class", "Status", "In", "Out", "Remarks")
     paper.write_heading(zip(heading, widths, strict=True))

@@ -16,6 +16,9 @@ from app.services.figures import Filters, of_whom_they_may_see, records
 from app.services.paging import Page, Paging, paginate
 from app.services.records import THERE
 
+_Student = aliased(User)
+"""By another name: the filters ask for people, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
@@ -75,9 +78,8 @@ def left_early(caller: Caller, filters: Filters, paging: Paging) -> Page[Stay]:
 
 def _stays(caller: Caller, filters: Filters, paging: Paging, which: Any) -> Page[Stay]:
     filters = of_whom_they_may_see(caller, filters)
-    student = aliased(User)  # by another name: the filters ask for people, too
-    query = records(caller, filters, Record, student, Session).where(which)
-    query = query.join(student, and_(student.id == Record.student_id, caller.owns(student)))
+    query = records(caller, filters, Record, _Student, Session).where(which)
+    query = query.join(_Student, and_(_Student.id == Record.student_id, caller.owns(_Student)))
     columns = {"id": (Session.id, Record.student_id), "date": Session.session_date}
     page = paginate(query, replace(paging, sort=["-date"]), columns)
     return page.of([stay(record, session, person) for record, person, session in page.items])

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, or_
-from sqlalchemy.orm import aliased
 
 from app import clock
-from app.models import Class, Record, Session, Subject, TeacherRole, User
+from app.models import Class, Session, Subject, TeacherRole, User
 from app.services.caller import Caller
 from app.services.classes import TeacherView, teachers_of
-from app.services.counting import BY_ITSELF
+from app.services.figures import is_taken
 from app.services.paging import Page, Paging, paginate
 from app.services.sessions import Days, theirs
 
@@ -53,19 +52,15 @@ def not_taken(caller: Caller, class_id: uuid.UUID | None, days: Days, paging: Pa
     """
     days = Days(days.first or caller.today - BACK, days.last)
     caller.require(Class, class_id)
-    taken = caller.rows(Record, Record.id).where(Record.session_id == Session.id, Record.source.not_in(BY_ITSELF))
     is_over = or_(Session.ends_at < clock.now(), and_(Session.starts_at.is_(None), Session.session_date < caller.today))
-    subject_teacher, creator = aliased(User), aliased(User)
     query = (
-        caller.rows(Session, Session, Class.name, subject_teacher, creator)
+        caller.rows(Session, Session, Class.name, Subject.teacher_id)
         .outerjoin(Class, Class.id == Session.class_id)
         .outerjoin(Subject, Subject.id == Session.subject_id)
-        .outerjoin(subject_teacher, subject_teacher.id == Subject.teacher_id)
-        .join(creator, creator.id == Session.created_by_id)
         .where(
             is_over, Session.cancelled_at.is_(None), Session.is_event.is_(False), days.condition(Session.session_date)
         )
-        .where(~taken.correlate(Session).exists())
+        .where(~is_taken(caller))
     )
     if not caller.administers:
         query = query.where(theirs(caller, Session))
@@ -73,9 +68,14 @@ def not_taken(caller: Caller, class_id: uuid.UUID | None, days: Days, paging: Pa
         query = query.where(Session.class_id == class_id)
     page = paginate(query, paging, {"id": Session.id, "session_date": Session.session_date, "name": Session.name})
     of_classes = teachers_of(caller, [row.class_id for row, *_ in page.items if row.class_id])
+    without_class = {row.id: teacher_id or row.created_by_id for row, _, teacher_id in page.items if not row.class_id}
+    by_id = caller.by_id(User, set(without_class.values()))
     registers = []
-    for row, class_name, *others in page.items:
-        one = next(user for user in others if user is not None)
-        teachers = of_classes[row.class_id] if row.class_id else [TeacherView(one.id, one.name, TeacherRole.LEAD)]
+    for row, class_name, _ in page.items:
+        if row.class_id:
+            teachers = of_classes[row.class_id]
+        else:
+            one = by_id[without_class[row.id]]
+            teachers = [TeacherView(one.id, one.name, TeacherRole.LEAD)]
         registers.append(Register(row, class_name, teachers))
     return page.of(registers)

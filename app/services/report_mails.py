@@ -31,12 +31,11 @@ from app.models import (
     UserStatus,
 )
 from app.services import mail
-from app.services.caller import Caller
+from app.services.caller import Caller, system
 from app.services.classes import class_names
 from app.services.enrolments import current_students, enrolled_on
 from app.services.figures import By, Figure, Filters, figures, nothing, people, total
 from app.services.mail import Letter
-from app.services.organisation_settings import settings_of
 from app.services.paging import Paging
 from app.services.registers import not_taken
 from app.services.report_schedules import SEND, finish, latest_days, readers, unchanged
@@ -73,14 +72,12 @@ def send_due() -> None:
 
 
 def _send(row: ReportSchedule, organisation: Organisation) -> None:
-    decided = settings_of(organisation.settings)
-    caller = Caller(row.created_by_id, organisation.id, Role.ADMIN, organisation.time_zone, decided)
+    caller = system(organisation, row.created_by_id)
     days = latest_days(caller, row)
     period = f"{days.first}/{days.last}"
-    shown = str(days.first) if days.first == days.last else f"{days.first} to {days.last}"
     if period != row.last_period and not _is_of_class_that_is_over(caller, row):
         for to in LETTERS[row.kind](caller, row, _filters(row, days)):
-            letters = [_letter(row, period, who, about, values | {"period": shown}) for who, about, values in to]
+            letters = [_letter(row, period, who, about, values | {"period": days}) for who, about, values in to]
             if not _post(caller, row, mail.write(f"report_{row.kind}", organisation.id, letters)):
                 return
     finish(caller, row, period)

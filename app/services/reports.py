@@ -336,18 +336,17 @@ def people_by_absence(
     sign = -1 if "-missed" in paging.sort else 1
     found.sort(key=lambda of: (sign * (of[1].missed or 0), of[0]))
     page = page_of(found, paging)
-    rows = db.session.scalars(caller.rows(User).where(User.id.in_([id_ for id_, _ in page.items])))
-    users = {user.id: user for user in rows}
+    users = caller.by_id(User, [id_ for id_, _ in page.items])
     return page.of([PersonFigure(users[id_], figure) for id_, figure in page.items])
 
 
 def absent_in_a_row(caller: Caller, filters: Filters, at_least: int, paging: Paging) -> Page[tuple[User, int]]:
     """Who was absent in their last sessions, so many at least, and in how many (`figures.absences_in_a_row`)."""
     days = Days(*filters.days.bounds(caller.today, BACK))
-    runs = absences_in_a_row(caller, replace(filters, days=days)).subquery()
+    runs = absences_in_a_row(caller, replace(filters, days=days), at_least).subquery()
     query = caller.rows(User, User, runs.c.absences).join(runs, runs.c.student_id == User.id)
     columns = {"id": User.id, "absences": runs.c.absences, "last_name": User.last_name}
-    page = paginate(query.where(runs.c.absences >= at_least), paging, columns)
+    page = paginate(query, paging, columns)
     return page.of([(user, int(count)) for user, count in page.items])
 
 

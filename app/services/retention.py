@@ -15,35 +15,39 @@ from app.models import (
     Link,
     Mail,
     MailStatus,
+    Notification,
     Organisation,
     Passage,
     Recognition,
     RecognitionPicture,
     RepeatableCall,
-    Role,
     SeenFace,
+    SentMessage,
     SignIn,
+    WebhookDelivery,
 )
 from app.services import audit, face_retention, repeats
-from app.services.caller import Caller
+from app.services.caller import system
 from app.services.organisation_settings import settings_of
 from app.services.organisations import all_organisations
 from app.services.transaction import transaction
 
 NOBODY = uuid.UUID(int=0)
-OVER = (MailStatus.SENT, MailStatus.FAILED, MailStatus.UNCERTAIN)
+DELIVERIES_KEPT = timedelta(days=30)
+"""What was sent to webhooks."""
+OVER = (MailStatus.SENT, MailStatus.FAILED, MailStatus.UNCERTAIN, MailStatus.WITHDRAWN)
 
 log = structlog.get_logger(__name__)
 
 
 def clean_up() -> None:
-    """Delete ended sign-ins, mails, attempts to check in, passages, face templates and recognitions as long ago as each
-    organisation has it, links that lead nowhere, and answers kept for the repeats of calls."""
+    """Delete ended sign-ins, mails, notifications, messages, attempts to check in, passages, face templates and
+    recognitions as long ago as each organisation has it, what was sent to webhooks, links that lead nowhere and answers
+    kept for the repeats of calls."""
     for organisation in all_organisations():
         _clean_up(organisation)
-        decided = settings_of(organisation.settings)
-        system = Caller(NOBODY, organisation.id, Role.ADMIN, organisation.time_zone, decided)
-        face_retention.delete_due(system)  # which the audit log is told of
+        keeper = system(organisation, NOBODY)
+        face_retention.delete_due(keeper)  # which the audit log is told of
 
 
 @transaction
@@ -83,6 +87,18 @@ def _clean_up(organisation: Organisation) -> None:
             Mail.organisation_id == organisation.id,
             Mail.status.in_(OVER),
             Mail.created_at < now - timedelta(days=kept.mails),
+        ),
+        delete(WebhookDelivery).where(
+            WebhookDelivery.organisation_id == organisation.id,
+            WebhookDelivery.created_at < now - DELIVERIES_KEPT,
+        ),
+        delete(Notification).where(
+            Notification.organisation_id == organisation.id,
+            Notification.created_at < now - timedelta(days=kept.notifications),
+        ),
+        delete(SentMessage).where(
+            SentMessage.organisation_id == organisation.id,
+            SentMessage.created_at < now - timedelta(days=kept.notifications),
         ),
     ):
         db.session.execute(statement.execution_options(audited=False, synchronize_session=False))

@@ -13,15 +13,19 @@ from flask import Flask
 
 from app import clock
 from app.services import (
+    alerts,
     closing,
     counting,
     delivery,
     jobs,
     kept_exports,
+    notification_mails,
     report_mails,
     retention,
     statistics,
+    telling,
     timetables,
+    webhook_delivery,
 )
 
 log = structlog.get_logger(__name__)
@@ -41,12 +45,16 @@ class Schedule:
 SCHEDULES = [
     Schedule("sweep_jobs", timedelta(seconds=10), jobs.sweep),
     Schedule(delivery.SEND, timedelta(seconds=5), delivery.send_due),
+    Schedule(telling.TELL, timedelta(seconds=5), telling.tell_due),
+    Schedule(webhook_delivery.SEND, timedelta(seconds=5), webhook_delivery.send_due),
+    Schedule(notification_mails.SEND, timedelta(seconds=15), notification_mails.mail_due),
     Schedule("remove_expired_jobs", timedelta(hours=1), jobs.remove_expired),
     Schedule("remove_expired_exports", timedelta(hours=1), kept_exports.remove_expired),
     Schedule("close_sessions", timedelta(minutes=1), closing.close_due),
     Schedule("count_sessions", timedelta(minutes=1), counting.count_due),
     Schedule(report_mails.SEND, timedelta(minutes=5), report_mails.send_due),
     Schedule(timetables.MAKE, timedelta(hours=1), timetables.make_sessions),
+    Schedule("refresh_alerts", timedelta(minutes=15), alerts.refresh),
     Schedule("clean_up", timedelta(days=1), retention.clean_up),
     Schedule("note_audit_heads", timedelta(days=1), retention.note_audit_heads),
     Schedule("refresh_statistics", timedelta(days=1), statistics.refresh),

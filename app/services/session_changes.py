@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from app.extensions import db
 from app.models import Record, Session, Timetable
 from app.services import audit, timetables
 from app.services.caller import Caller
+from app.services.changes_told import note_change, state_of
 from app.services.errors import SessionCancelled, SessionClosed, TimetableRefused
 from app.services.sessions import SessionView, managed_session, set_values, views, zone_of
 from app.services.transaction import transaction
@@ -37,14 +39,16 @@ def change_session(caller: Caller, session_id: uuid.UUID, values: dict[str, Any]
     if TIMES & values.keys():
         _require_open(session)
     zone, day = ZoneInfo(zone_of(caller, session.class_id)), session.session_date
+    was, goes_on = state_of(session), timetable
     set_values(caller, session, values, zone)
     if timetable is None:
         session.key = session.key if session.session_date == day else None  # marking that day finds another one
     elif following:
-        _change_following(caller, session, timetable, values)
+        goes_on = _change_following(caller, session, timetable, values)
     elif values:
         session.is_changed = True
     db.session.flush()
+    note_change(caller, session, was, _following(caller, session, goes_on) if following else ())
     return views(caller, [session])[0]
 
 
@@ -58,7 +62,7 @@ def cancel_session(caller: Caller, session_id: uuid.UUID, following: bool, reaso
     session, timetable = _found(caller, session_id)
     if session.closed_at is not None:
         raise SessionClosed
-    now = clock.now()
+    now, was, others = clock.now(), state_of(session), []
     if following and timetable is not None:
         day = timetables.made_for(session)
         if timetable.cancelled_from is None or day < timetable.cancelled_from:
@@ -68,8 +72,10 @@ def cancel_session(caller: Caller, session_id: uuid.UUID, following: bool, reaso
         for row in coming:
             if row.cancelled_at is None and row.id not in with_records:
                 row.cancelled_at = now
+                others.append(row)
     session.cancelled_at = session.cancelled_at or now
     db.session.flush()
+    note_change(caller, session, was, others)
     return views(caller, [session])[0]
 
 
@@ -81,6 +87,7 @@ def restore_session(caller: Caller, session_id: uuid.UUID, following: bool, reas
     """
     audit.because(reason)
     session, timetable = _found(caller, session_id)
+    was = state_of(session)
     cancelled_at, session.cancelled_at = session.cancelled_at, None
     if timetable is not None and timetable.cancelled_from is not None:
         day = timetables.made_for(session)
@@ -93,6 +100,7 @@ def restore_session(caller: Caller, session_id: uuid.UUID, following: bool, reas
         elif goes_on:
             session.is_changed = True  # else it would go with those that stay cancelled
     db.session.flush()
+    note_change(caller, session, was, _following(caller, session, timetable) if following else ())
     return views(caller, [session])[0]
 
 
@@ -111,7 +119,16 @@ def _require_open(session: Session) -> None:
         raise SessionCancelled
 
 
-def _change_following(caller: Caller, session: Session, timetable: Timetable, values: dict[str, Any]) -> None:
+def _following(caller: Caller, session: Session, timetable: Timetable | None) -> Sequence[Session]:
+    """Those that take place after it."""
+    if timetable is None:
+        return ()
+    coming = timetables.sessions_from(caller, timetable, timetables.made_for(session))
+    return [row for row in coming if row.cancelled_at is None and row.id != session.id]
+
+
+def _change_following(caller: Caller, session: Session, timetable: Timetable, values: dict[str, Any]) -> Timetable:
+    """The timetable by which it goes on."""
     day = timetables.made_for(session)
     if next(timetables.recurrence(timetable).days(day, day), None) is None:
         raise TimetableRefused("The timetable was changed: it does not have this session any more")
@@ -126,6 +143,7 @@ def _change_following(caller: Caller, session: Session, timetable: Timetable, va
             )
         new.starts_at, new.minutes = begins.time(), round((ends - begins).total_seconds() / 60)
     timetables.make(caller, new)
+    return new
 
 
 def _local(moment: datetime | None, zone: str) -> datetime:

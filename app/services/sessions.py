@@ -369,6 +369,8 @@ def session_counts(caller: Caller, sessions: Sequence[Session]) -> dict[uuid.UUI
     Expected is as `expected_people` says. A cancelled session expects nobody, and counts nothing.
     """
     ids = [session.id for session in sessions if session.cancelled_at is None]
+    if not ids:
+        return {session.id: Counts.of(0, {}, caller.settings.late_weight) for session in sessions}
     by_status: dict[uuid.UUID, dict[Status, int]] = defaultdict(dict)
     for session_id, status, count in db.session.execute(
         caller.rows(Record, Record.session_id, Record.status, func.count())
@@ -392,15 +394,17 @@ def _expected(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
     return select(people.c.session_id, func.count()).group_by(people.c.session_id)
 
 
-def expected_people(caller: Caller, session_ids: Sequence[uuid.UUID]) -> Any:
+def expected_people(caller: Caller, session_ids: Sequence[uuid.UUID], *, even_cancelled: bool = False) -> Any:
     """Subquery of session_id and student_id: who is expected in these sessions, or has a record anyway.
 
     In a class's session those enrolled on its day, in a subject's those enrolled in its active classes, in a
     department's its employees, in an event nobody, in others everybody: whoever was active on the day. Nobody at all
     in one that is cancelled; and since when somebody is in a department or the organisation is not known, in one that
     is closed whoever got a record then.
+
+    even_cancelled: who would be expected if it were not.
     """
-    these = and_(Session.id.in_(session_ids), Session.cancelled_at.is_(None))
+    these = and_(Session.id.in_(session_ids), true() if even_cancelled else Session.cancelled_at.is_(None))
     is_active = or_(User.inactive_on.is_(None), User.inactive_on > Session.session_date)
     enrolled = caller.rows(Session, Session.id.label("session_id"), Enrolment.student_id).where(these)
     in_class = enrolled.join(Enrolment, Enrolment.class_id == Session.class_id)

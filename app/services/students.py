@@ -85,6 +85,14 @@ def visible_students(caller: Caller, *columns: Any) -> Select[Any]:
     return query.where(User.id.in_(children) if caller.role == Role.PARENT else User.id == caller.user_id)
 
 
+def visible_student(caller: Caller, student_id: uuid.UUID) -> User:
+    """Raises NotFound: there is no such student, or they are not the caller's to see."""
+    user: User | None = db.session.scalar(visible_students(caller).where(User.id == student_id))
+    if user is None:
+        raise NotFound("There is no student with this id")
+    return user
+
+
 def list_students(caller: Caller, wanted: StudentFilter, paging: Paging) -> Page[StudentView]:
     """The active students that the caller may see."""
     query = (
@@ -115,7 +123,7 @@ def list_students(caller: Caller, wanted: StudentFilter, paging: Paging) -> Page
 
 def read_student(caller: Caller, student_id: uuid.UUID) -> StudentView:
     """Raises NotFound; somebody else's child is no different from nobody's."""
-    return _views(caller, [_student(caller, student_id)])[0]
+    return _views(caller, [visible_student(caller, student_id)])[0]
 
 
 @transaction
@@ -153,7 +161,7 @@ def change_student(caller: Caller, student_id: uuid.UUID, values: dict[str, Any]
     Raises: as `create_student`, NotFound for the student, and RoleNotGiven for the address of an account that is in
         use: whoever reads its mail gets in.
     """
-    user = _student(caller, student_id)
+    user = visible_student(caller, student_id)
     class_id, related = values.pop("class_id", None), _related(values)
     own = caller.rows(StudentProfile).where(StudentProfile.user_id == student_id)
     profile = db.session.scalar(own) or StudentProfile(organisation_id=caller.organisation_id, user_id=student_id)
@@ -179,16 +187,9 @@ def change_student(caller: Caller, student_id: uuid.UUID, values: dict[str, Any]
 def deactivate_student(caller: Caller, student_id: uuid.UUID, reason: str | None) -> None:
     """Raises NotFound. Everything that was recorded of them stays."""
     audit.because(reason)
-    user = _student(caller, student_id)
+    user = visible_student(caller, student_id)
     set_active(user, UserStatus.INACTIVE, caller.today)
     end_all(user)
-
-
-def _student(caller: Caller, student_id: uuid.UUID) -> User:
-    user: User | None = db.session.scalar(visible_students(caller).where(User.id == student_id))
-    if user is None:
-        raise NotFound("There is no student with this id")
-    return user
 
 
 def _require_whole(values: dict[str, Any]) -> None:

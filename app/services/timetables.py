@@ -15,12 +15,11 @@ from uuid_utils.compat import uuid7
 
 from app import clock
 from app.extensions import db
-from app.models import Attempt, Class, Holiday, Organisation, Recognition, Record, Role, Session, Term, Timetable
+from app.models import Attempt, Class, Holiday, Organisation, Recognition, Record, Session, Term, Timetable
 from app.services import jobs
-from app.services.caller import Caller
+from app.services.caller import Caller, system
 from app.services.classes import taught_class
 from app.services.errors import NotYourTimetable, TimetableRefused
-from app.services.organisation_settings import settings_of
 from app.services.organisations import all_organisations
 from app.services.paging import Page, Paging, paginate
 from app.services.recurrence import Occurrence, Recurrence
@@ -118,8 +117,7 @@ def make_sessions() -> None:
     """Make what is due of all organisations' timetables; one that fails holds up no other."""
     for organisation in all_organisations():
         for timetable_id, made_by in _going_on(organisation):
-            decided = settings_of(organisation.settings)
-            caller = Caller(made_by, organisation.id, Role.ADMIN, organisation.time_zone, decided)
+            caller = system(organisation, made_by)
             try:
                 _make(caller, timetable_id)
             except Exception:

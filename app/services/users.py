@@ -36,6 +36,7 @@ from app.services.passwords import hash_password, require_strong
 from app.services.personal import delete_personal, formerly_naming, held_about
 from app.services.sign_in import end_all
 from app.services.transaction import transaction
+from app.services.withdrawal import forget_children
 
 MANAGERS = (Role.ADMIN, Role.SUPER_ADMIN)
 
@@ -172,6 +173,15 @@ def link_parent(caller: Caller, parent: User, student_ids: Sequence[uuid.UUID]) 
             db.session.add(Guardian(**of, name=parent.name, phone=parent.phone, email=parent.email))
 
 
+def _unlink_others(caller: Caller, parent: User, student_ids: Sequence[uuid.UUID]) -> None:
+    """Who is no child of theirs any more is nobody whom they are told of."""
+    others = and_(Guardian.parent_id == parent.id, Guardian.student_id.not_in(student_ids))
+    unlinked = db.session.scalars(caller.rows(Guardian, Guardian.student_id).where(others)).all()
+    if unlinked:
+        db.session.execute(caller.remove(Guardian).where(others))
+        forget_children(caller, parent.id, unlinked)
+
+
 def read_user(caller: Caller, user_id: uuid.UUID) -> User:
     """Raises NotFound."""
     user = caller.get(User, user_id)
@@ -225,8 +235,7 @@ def _change(
         end_all(user)
         links.end(user)
     if student_ids is not None:
-        others = Guardian.student_id.not_in(student_ids)
-        db.session.execute(caller.remove(Guardian).where(Guardian.parent_id == user.id, others))
+        _unlink_others(caller, user, student_ids)
         link_parent(caller, user, student_ids)
     return add_user(user)
 

@@ -19,6 +19,7 @@ from app.models import (
     RepeatableCall,
     SecondFactor,
     SingleSignOn,
+    Webhook,
 )
 from app.services.errors import NotOpened
 from app.services.transaction import transaction
@@ -32,6 +33,8 @@ SEALED = (
     RepeatableCall.body,
     SecondFactor.secret,
     SingleSignOn.client_secret,
+    Webhook.secret,
+    Webhook.old_secret,
 )
 """Every column that is kept encrypted."""
 AT_ONCE = 20

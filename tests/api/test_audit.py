@@ -149,7 +149,7 @@ def test_a_whole_log_is_found_whole_whoever_writes_at_once(cast: Cast, admin: Pe
     ids=["changed", "emptied", "actor", "removed", "end removed", "chain"],
 )
 def test_what_is_changed_or_removed_shows(cast: Cast, admin: Person, tamper: Any, said: str) -> None:
-    for name in ("One", "Two", "Three"):
+    for name in ("One", "Two", "Three", "Four"):
         admin.post("/api/departments", {"name": name})
     assert wrong(cast) == []
     with cast.app.app_context(), db.engine.begin() as connection:

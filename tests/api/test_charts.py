@@ -148,6 +148,7 @@ def test_classes_stand_beside_each_other_the_lowest_rate_first(room: Classroom, 
     assert "<Maths>" not in drawn
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("name", ["person", *OTHERS])
 def test_without_records_there_is_a_picture_that_says_so(cast: Cast, name: str) -> None:
     teacher = cast.teacher()
@@ -158,6 +159,7 @@ def test_without_records_there_is_a_picture_that_says_so(cast: Cast, name: str) 
     assert (picture.format, picture.info["Description"]) == ("PNG", said)
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("name", ["person", *OTHERS])
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_pictures_are_read_without_colours(room: Classroom, name: str, kind: str) -> None:

@@ -271,7 +271,7 @@ def test_a_session_runs_from_when_it_opens_by_its_own_rules(room: Classroom, cas
     at(-1440)
     assert running() == lets_in() == ["usual"]
     before = said(cast, lambda: ada.get("/attendance/active-sessions"))
-    for _ in range(20):
+    for _ in range(10):
         with_policy(room, opens_before=1440)
     assert said(cast, lambda: ada.get("/attendance/active-sessions")) == before
 

@@ -40,7 +40,7 @@ RULES = [positive_data_acceptance]
 PARTS = 6
 """So that each takes half a minute at most."""
 EXAMPLES = settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     derandomize=True,
     database=None,
@@ -54,20 +54,25 @@ def test_every_answer_is_as_documented(application: Any, documented: Any, part: 
     limiter.enabled = False
     for found in islice(documented.get_all_operations(), part, None, PARTS):
         operation = found.ok()
-        takes_something = [*operation.iter_parameters(), *operation.body]
-        for mode in GenerationMode if takes_something else [GenerationMode.POSITIVE]:
-            check(Cast(application), operation, mode)
+        check(Cast(application), operation)
 
 
-def check(cast: Cast, operation: Any, mode: GenerationMode) -> None:
-    """Call it as an administrator, a teacher and a student of a class, or a gate; with ids made up and ids that are."""
+def check(cast: Cast, operation: Any) -> None:
+    """Call it as an administrator, a teacher and a student of a class, or a gate; with ids made up and ids that are.
+    First what is against the document, since what it does not refuse may end the class."""
     room, admin = Classroom.open(cast), cast.person(Role.ADMIN)
     student, ids = room.join("Ada"), {"class_id": room.id, "session_id": room.session()}
     headers = [{"Authorization": f"Bearer {person.token}"} for person in (admin, room.teacher, student)]
     if "gate" in operation.definition.raw.get("x-roles", ()):
-        gate = admin.post("/api/gates", {"name": f"{operation.label} {mode.value}"[:200]}).json
+        gate = admin.post("/api/gates", {"name": operation.label[:200]}).json
         headers.append({"Authorization": f"Bearer {gate['key']}"})
 
+    takes_something = [*operation.iter_parameters(), *operation.body]
+    for mode in (GenerationMode.NEGATIVE, GenerationMode.POSITIVE) if takes_something else (GenerationMode.POSITIVE,):
+        call(operation, mode, headers, ids)
+
+
+def call(operation: Any, mode: GenerationMode, headers: list[dict[str, str]], ids: dict[str, str]) -> None:
     @EXAMPLES
     @given(case=operation.as_strategy(generation_mode=mode), real=booleans())
     def answers_as_documented(case: Any, real: bool) -> None:

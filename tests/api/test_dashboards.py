@@ -187,6 +187,7 @@ def test_an_administrators_numbers(room: Classroom, cast: Cast) -> None:
     assert stats["period"] == figure(2, 6, 2, 0, 2, 1, 1, percentage=50)
     stats = get(admin, "/api/admin/dashboard/stats?start_date=2026-02-10&end_date=2026-02-10")
     assert stats["period"] == figure(1, 3, 1, 1, 1, 0, 0, percentage=66.67)
+    assert stats["today"] == figure(1, 3, 1, 0, 1, 0, 1, percentage=50)
     assert get(admin, "/admin/dashboard/stats?end_date=2026-02-10")["start_date"] == "2026-01-12"
     assert get(admin, "/admin/dashboard/stats?end_date=0001-01-02")["start_date"] == "0001-01-01"
     assert admin.get("/admin/dashboard/stats?start_date=soon").status_code == 422

@@ -473,13 +473,13 @@ def report(person: Person, user: uuid.UUID, query: str = SPAN) -> Any:
 def printed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is written on the pages."""
     cells: list[str] = []
-    draw = printouts._Paper.cell
+    draw = printouts.Paper.cell
 
     def cell(self: Any, *given: Any, **more: Any) -> Any:
         cells.append(more.get("text", given[2] if len(given) > 2 else ""))
         return draw(self, *given, **more)
 
-    monkeypatch.setattr(printouts._Paper, "cell", cell)
+    monkeypatch.setattr(printouts.Paper, "cell", cell)
     return cells
 
 

@@ -241,7 +241,7 @@ def test_who_dies_before_handing_over_has_it_sent_again_and_who_dies_after_does_
 
 
 def test_only_what_may_not_have_been_sent_can_be_sent_again(cast: Cast, admin: Person, opened: MailServer) -> None:
-    refused = {MailStatus.QUEUED, MailStatus.SENDING, MailStatus.SENT}
+    refused = {MailStatus.QUEUED, MailStatus.SENDING, MailStatus.SENT, MailStatus.WITHDRAWN}
     for status in MailStatus:
         with cast.app.app_context():
             id_ = make(Mail, organisation_id=admin.organisation_id, status=status).id

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
 
-from app.models import Role
+from app import clock
+from app.models import BehaviourKind, Role, Status, Subject
 from tests.conftest import Cast, Person
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make
+from tests.marks import Teaching
 
 GUARDIANS = [
     {"name": "Annabella Milbanke", "relationship": "mother", "phone": "+44 1", "email": "annabella@home.test"},
@@ -199,3 +202,79 @@ def test_users_are_listed_changed_and_deactivated(admin: Person, teacher: Person
     gone = admin.delete(f"/api/admin/users/{teacher.id}")
     assert (gone.status_code, bool(gone.json["message"])) == (200, True)
     assert teacher.get("/api/auth/profile").status_code == 401
+
+
+MARK = {
+    "subject_name": "Mathematics",
+    "assessment_type": "quiz",
+    "score": 18,
+    "max_score": 20,
+    "date_taken": "2026-03-12",
+    "term": "Spring",
+    "academic_year": "2025/26",
+    "notes": "Showed the working",
+}
+IN_CAMEL_CASE = {
+    "subjectName": "mathematics",
+    "assessmentType": "exam",
+    "score": 60,
+    "maxScore": 100,
+    "dateTaken": "2026-03-20",
+    "academicYear": "",
+    "notes": "",
+}
+
+
+def test_marks_are_recorded_and_listed(teacher: Person, cast: Cast, ada: str) -> None:
+    first = teacher.post("/api/assessments/", MARK | {"student_id": ada})
+    second = teacher.post("/api/assessments/", IN_CAMEL_CASE | {"studentId": ada})
+    assert (first.status_code, second.status_code) == (201, 201), second.text
+    listed = teacher.get("/api/assessments/").json["items"]
+    assert [row["id"] for row in listed] == [second.json["id"], first.json["id"]]
+    assert {name: listed[1][name] for name in MARK} == MARK
+    query = f"?student_id={ada}&subject=Mathematics&assessment_type=quiz&term=Spring&academic_year=2025/26"
+    assert [row["id"] for row in teacher.get(f"/api/assessments/{query}").json["items"]] == [first.json["id"]]
+    assert teacher.get("/api/assessments/?assessmentType=exam").json["total"] == 1
+    assert cast.student().get("/api/assessments/").json["items"] == []
+
+
+def test_a_score_lies_between_0_and_the_most_there_is(teacher: Person, ada: str) -> None:
+    for score in (-1, 21):
+        answer = teacher.post("/api/assessments/", MARK | {"student_id": ada, "score": score})
+        assert (answer.status_code, list(answer.json["errors"])) == (400, ["score"])
+    assert teacher.get("/api/assessments/").json["total"] == 0
+
+
+def test_marks_have_statistics(teacher: Person, cast: Cast, ada: str) -> None:
+    for body in (MARK, IN_CAMEL_CASE):
+        teacher.post("/api/assessments/", body | {"student_id": ada})
+    found = teacher.get("/api/assessments/statistics").json
+    assert (found["total_assessments"], found["average_score"]) == (2, 75)
+    (subject,) = found["subject_performance"]
+    assert (subject["subject_name"], subject["count"], subject["average"]) == ("Mathematics", 2, 75)
+    assert found["grade_distribution"] == {"A": 1, "B": 0, "C": 0, "D": 1, "F": 0}
+    assert cast.student().get("/api/assessments/statistics").status_code == 403
+
+
+def test_the_dashboard_shows_marks_and_attendance(cast: Cast, admin: Person, teacher: Person, ada: str) -> None:
+    with cast.app.app_context():
+        teaching, student_id = Teaching(cast.organisation(), teacher.id, clock.today("UTC")), uuid.UUID(ada)
+        subject = make(Subject, organisation_id=cast.organisation(), name="Maths").id
+        teaching.records(student_id, *[Status.ABSENT] * 3)
+        teaching.marks(student_id, subject, 40, 50)
+        teaching.notes(student_id, BehaviourKind.NEGATIVE, 3)
+    figures = {"average_score": 45, "attendance_rate": 0}
+    summary = teacher.get("/api/dashboard/summary")
+    assert (summary.status_code, summary.json) == (200, {"total_students": 1, "high_performers": 0} | figures)
+    read = teacher.get(f"/api/dashboard/students/{ada}/performance")
+    assert read.status_code == 200
+    assert {name: read.json[name] for name in figures} == figures
+    assert (read.json["is_high_performer"], read.json["subject_breakdown"][0]["subject"]) == (False, "Maths")
+    by_subject = teacher.get("/api/dashboard/subject-performance/")
+    assert (by_subject.status_code, by_subject.json["items"][0]["average_score"]) == (200, 45)
+    alerts = teacher.get("/api/dashboard/alerts")
+    assert alerts.status_code == 200
+    for name in ("low_attendance", "low_performance", "behavioral_concerns"):
+        (alert,) = alerts.json[name]
+        assert (alert["student_id"], bool(alert["reason"])) == (ada, True)
+    assert [alert["student_id"] for alert in alerts.json["consecutive_absences"]] == [ada]

@@ -6,7 +6,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.models import Class, DayCount, Department, Record, Role, Session, Sourc
 from app.services import counting, sign_in
 from app.services.caller import Caller
 from app.services.counting import count_due
-from app.services.figures import Basis, By, Figure, Filters, figures, total
+from app.services.figures import Basis, By, Figure, Filters, absences_in_a_row, figures, total
 from app.services.sessions import Days
 from app.services.transaction import transaction
 from tests.conftest import Cast, Person
@@ -158,43 +158,78 @@ def world(cast: Cast, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRe
     return World(cast, monkeypatch, request.param)
 
 
-def one_by_one(filters: Filters, *by: By) -> dict[Any, tuple[int, Counter[Status]]]:
-    """For each key, the sessions and the statuses: from all records, looked at one by one."""
+@dataclass
+class Seen:
+    """A record, and what it is looked at by."""
+
+    record: Record
+    session: Session
+    by: dict[By, Any]
+    department: str | None
+    year: str | None
+    is_taken: bool
+
+    def counts(self, filters: Filters) -> bool:
+        session, begins = self.session, self.session.starts_at
+        begun = begins <= clock.now() if begins else session.session_date <= clock.now().date()
+        wanted = filters.student_ids
+        return (
+            begun
+            and session.cancelled_at is None
+            and (filters.basis == Basis.SCHEDULED or self.is_taken)
+            and (filters.days.first or date.min) <= session.session_date <= (filters.days.last or date.max)
+            and filters.class_id in {None, session.class_id}
+            and (filters.class_ids is None or session.class_id in filters.class_ids)
+            and filters.subject_id in {None, self.by[By.SUBJECT]}
+            and filters.student_id in {None, self.record.student_id}
+            and (wanted is None or self.record.student_id in wanted)
+            and filters.department in {None, self.department}
+            and filters.year in {None, self.year}
+        )
+
+
+def all_seen() -> list[Seen]:
     sessions = {row.id: row for row in db.session.scalars(select(Session))}
     records = list(db.session.scalars(select(Record)))
     taken = {record.session_id for record in records if record.source not in {Source.CLOSE, Source.LEAVE}}
     classes = {row.id: row.subject_id for row in db.session.scalars(select(Class))}
-    names = {row.id: row.name for row in db.session.scalars(select(Department))}
-    departments = {row.id: row.department_id and names[row.department_id] for row in db.session.scalars(select(User))}
+    names: dict[Any, str] = {row.id: row.name for row in db.session.scalars(select(Department))}
+    departments = {row.id: names.get(row.department_id) for row in db.session.scalars(select(User))}
     years = {row.user_id: row.year for row in db.session.scalars(select(StudentProfile))}
-    wanted = filters.student_ids
-    of_people = filters.student_id or filters.department or filters.year or wanted or By.PERSON in by
-    found: dict[Any, tuple[set[Any], Counter[Status]]] = {}
+    found = []
     for record in records:
-        session = sessions[record.session_id]
-        begun = session.starts_at <= clock.now() if session.starts_at else session.session_date <= clock.now().date()
+        session, person = sessions[record.session_id], record.student_id
         subject = session.subject_id or (session.class_id and classes[session.class_id])
-        day = session.session_date
-        counts = (
-            begun
-            and session.cancelled_at is None
-            and (filters.basis == Basis.SCHEDULED or session.id in taken)
-            and (filters.days.first or date.min) <= day <= (filters.days.last or date.max)
-            and filters.class_id in {None, session.class_id}
-            and (filters.class_ids is None or session.class_id in filters.class_ids)
-            and filters.subject_id in {None, subject}
-            and filters.student_id in {None, record.student_id}
-            and (wanted is None or record.student_id in wanted)
-            and filters.department in {None, departments[record.student_id]}
-            and filters.year in {None, years.get(record.student_id)}
-        )
-        values = {By.DAY: day, By.CLASS: session.class_id, By.PERSON: record.student_id, By.SUBJECT: subject}
-        key = tuple(values[each] for each in by)
-        if counts and None not in key:
+        by = {By.DAY: session.session_date, By.CLASS: session.class_id, By.PERSON: person, By.SUBJECT: subject}
+        found.append(Seen(record, session, by, departments[person], years.get(person), session.id in taken))
+    return found
+
+
+def one_by_one(seen: list[Seen], filters: Filters, *by: By) -> dict[Any, tuple[int, Counter[Status]]]:
+    """For each key, the sessions and the statuses: from all records, looked at one by one."""
+    of_people = filters.student_id or filters.department or filters.year or filters.student_ids or By.PERSON in by
+    found: dict[Any, tuple[set[Any], Counter[Status]]] = {}
+    for one in seen:
+        key = tuple(one.by[each] for each in by)
+        if one.counts(filters) and None not in key:
             ids, statuses = found.setdefault(key, (set(), Counter()))
-            ids.add((session.id, record.student_id) if of_people else session.id)
-            statuses[record.status] += 1
+            ids.add((one.session.id, one.record.student_id) if of_people else one.session.id)
+            statuses[one.record.status] += 1
     return {key: (len(ids), statuses) for key, (ids, statuses) in found.items()}
+
+
+def missed_in_a_row(seen: list[Seen], filters: Filters) -> Counter[uuid.UUID]:
+    """Of each person, looked at one by one."""
+    longest_ago = datetime.min.replace(tzinfo=UTC)
+    missed = Counter[uuid.UUID]()
+    for one in sorted(
+        seen, key=lambda of: (of.session.session_date, of.session.starts_at or longest_ago, of.session.id)
+    ):
+        if one.counts(filters) and one.record.status in {Status.PRESENT, Status.LATE}:
+            del missed[one.record.student_id]
+        elif one.counts(filters) and one.record.status == Status.ABSENT:
+            missed[one.record.student_id] += 1
+    return missed
 
 
 def as_counted(figure: Figure) -> tuple[int, Counter[Status]]:
@@ -231,14 +266,23 @@ def admin(world: World) -> Caller:
     return sign_in.caller_for(world.office.id, None)
 
 
+def in_a_row(world: World, filters: Filters, at_least: int | None) -> dict[Any, int]:
+    return dict(map(tuple, db.session.execute(absences_in_a_row(admin(world), filters, at_least))))
+
+
 def check(world: World) -> int:
     """How many figures were compared."""
     compared = 0
     with world.cast.app.app_context():
+        seen = all_seen()
         for filters, by in questions(world):
             found = {key: as_counted(figure) for key, figure in figures(admin(world), filters, *by).items()}
-            assert found == one_by_one(filters, *by), (filters, by)
+            assert found == one_by_one(seen, filters, *by), (filters, by)
             compared += len(found)
+            missed = missed_in_a_row(seen, filters)
+            for at_least in (None, 1, 2, 3) if by == (By.PERSON,) else ():
+                expected = {who: count for who, count in missed.items() if count >= (at_least or 1)}
+                assert in_a_row(world, filters, at_least) == expected, (filters, at_least)
         everything = select(func.count()).where(Session.organisation_id == admin(world).organisation_id)
         assert counting.how_many_sessions(admin(world).organisation_id) == db.session.scalar(everything)
         for room in (None, *(uuid.UUID(room.id) for room in world.rooms)):
@@ -274,6 +318,49 @@ def test_the_figures_are_those_of_the_records_whatever_happens(world: World) -> 
         kept = counts_kept()
         assert counting.rebuild() > 0
         assert counts_kept() == kept
+
+
+def test_who_was_there_in_the_morning_has_missed_the_rest_of_the_day(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(cast, monkeypatch, 0)
+    room, ada = world.rooms[0], world.rooms[0].students["Ada"]
+    for status in (Status.PRESENT, Status.ABSENT, Status.ABSENT):
+        times = {"start_time": world.now.isoformat(), "end_time": (world.now + timedelta(hours=1)).isoformat()}
+        session = world.do(room.teacher, "/api/admin/sessions", {"session_name": "M", "class_id": room.id} | times)
+        marks = {"marks": [{"student_id": str(ada.id), "status": status}]}
+        world.do(room.teacher, f"/api/attendance/session/{session['id']}/marks", marks)
+        world.at(hours=2)
+        world.do(world.office, f"/api/attendance/session/{session['id']}/close", {"reason": "over"})
+    with cast.app.app_context():
+        assert in_a_row(world, Filters(), 2)[ada.id] == 2
+    world.count()
+    with cast.app.app_context():
+        assert db.session.scalar(select(func.count()).where(Session.counted_at.is_(None))) == 0
+        assert in_a_row(world, Filters(), 2)[ada.id] == 2
+
+
+@pytest.mark.parametrize(
+    "change", [update(Record).values(status=Status.LATE), delete(Record)], ids=["update", "delete"]
+)
+def test_counted_records_that_one_statement_changes_are_counted_anew(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, change: Any
+) -> None:
+    world = World(cast, monkeypatch, 0)
+    for _ in range(3):
+        world.session()
+        world.mark()
+    world.at(days=3)
+    for session in world.sessions:
+        world.do(world.office, f"/api/attendance/session/{session}/close", {"reason": "over"})
+    world.count()
+    with cast.app.app_context():
+        assert counts_kept()
+        own = change.where(Record.organisation_id == admin(world).organisation_id)
+        transaction(lambda: db.session.execute(own))()
+    check(world)
+    world.count()
+    check(world)
 
 
 def counts_kept() -> dict[Any, tuple[int, ...]]:

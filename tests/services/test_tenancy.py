@@ -24,6 +24,7 @@ WITHOUT_A_CALLER = {
     "single_sign_on.py": {"SingleSignOn", "Identity", "User"},  # who comes from a provider is nobody yet
     "organisations.py": {"User"},  # its numbers, for those who manage the installation
     "audit.py": {"AuditChain", "AuditEntry"},  # chained for each organisation by itself
+    "telling.py": {"Event"},  # whatever happened, in all organisations
     "jobs.py": {"Job", "JobPart"},  # whoever runs them runs those of all organisations, and the system's own
     "kept_exports.py": {"Export"},  # those that have expired, wherever
     # one organisation after the other
@@ -31,12 +32,15 @@ WITHOUT_A_CALLER = {
         "Attempt",
         "Link",
         "Mail",
+        "Notification",
         "Passage",
         "Recognition",
         "RecognitionPicture",
         "RepeatableCall",
         "SeenFace",
+        "SentMessage",
         "SignIn",
+        "WebhookDelivery",
     },
     "check_in.py": {"Session"},  # those to which several callers check in
     "counting.py": {"Session", "Record", "DayCount"},  # whatever is due, or is changed, wherever
@@ -44,7 +48,10 @@ WITHOUT_A_CALLER = {
     "report_mails.py": {"ReportSchedule"},  # whatever is due, wherever
     "timetables.py": {"Timetable"},
     "calendar_feeds.py": {"CalendarFeed"},  # here it becomes known whose it is
+    "webhook_delivery.py": {"Webhook", "WebhookDelivery", "User"},  # whatever is due, wherever
     "delivery.py": {"Mail"},  # one mail server for all organisations
+    "withdrawal.py": {"Mail", "Notification"},
+    "notification_mails.py": {"Notification"},  # whatever is due, wherever
 }
 
 
