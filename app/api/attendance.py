@@ -21,7 +21,6 @@ from app.schemas.marking import (
     MarkedListIn,
     MarkedOut,
     MarkedPageOut,
-    MarkedRecordOut,
     MarkListIn,
     RecordMarkPageOut,
     SessionMarkedOut,
@@ -39,7 +38,7 @@ from app.schemas.sessions import (
 )
 from app.schemas.users import ReasonIn
 from app.services import errors, marking, marks, recognition, records, statuses
-from app.services.marking import Marked, SessionMarked
+from app.services.marking import Marked, MarkedRecord, SessionMarked
 from app.services.marks import MarkView
 from app.services.paging import Page
 from app.services.recognition import Recognition
@@ -207,17 +206,16 @@ def list_statuses() -> dict[str, Any]:
 @who_may(ANYONE)
 @attendance.input(MarkedListIn, location="query")
 @attendance.output(MarkedPageOut)
-def search(query_data: MarkedListIn) -> Page[dict[str, Any]]:
-    """Records, the newest first: staff see all, parents their children's, students their own"""
-    page = marking.search(caller(), query_data.wanted(), query_data.paging)
-    return page.of([MarkedRecordOut.of(view) for view in page.items])
+def search(query_data: MarkedListIn) -> Page[MarkedRecord]:
+    """Records, the latest day's first: staff see all, parents their children's, students their own"""
+    return marking.search(caller(), query_data.wanted(), query_data.paging)
 
 
 def _marked(marked: Marked) -> dict[str, Any]:
-    records = [MarkedRecordOut.of(view) for view in marked.records]
+    records = marked.records
     return {
         "message": "Attendance saved",
-        "id": records[0]["id"] if len(records) == 1 else None,
+        "id": records[0].id if len(records) == 1 else None,
         "created": marked.created,
         "updated": marked.updated,
         "overridden": marked.overridden,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import date as Day  # noqa: N812 - clients' fields are named date
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from app.models import Source, Status
 from app.schemas.base import In, Out, PageIn, PageOut, SortBy, Text
-from app.services.marking import Mark, MarkedRecord, RecordFilter, SessionMark
+from app.services.marking import Mark, RecordFilter, SessionMark
 from app.services.organisation_settings import EdFi
 from app.services.sessions import Days
 
@@ -168,26 +168,6 @@ class MarkedRecordOut(Out):
     remarks: str | None
     timestamp: datetime
 
-    @classmethod
-    def of(cls, view: MarkedRecord) -> dict[str, Any]:
-        return {
-            "id": view.row.id,
-            "student_id": view.row.student_id,
-            "student_name": view.student.name,
-            "roll_number": view.roll_number,
-            "session_id": view.row.session_id,
-            "class_id": view.session.class_id,
-            "subject_id": view.session.subject_id,
-            "subject": view.subject,
-            "teacher": view.teacher,
-            "date": view.session.session_date,
-            "status": view.row.status,
-            "code": view.row.code,
-            "is_office": view.row.is_office,
-            "remarks": view.row.remarks,
-            "timestamp": view.row.marked_at,
-        }
-
 
 class MarkedOut(Out):
     message: str = Field(examples=["Attendance saved"])
@@ -207,7 +187,7 @@ class MarkedListIn(PageIn):
     student_id: uuid.UUID | None = None
     class_id: uuid.UUID | None = None
     subject_id: uuid.UUID | None = None
-    sort: Annotated[list[str], SortBy("date", "timestamp")] = Field(default_factory=lambda: ["-date", "-timestamp"])
+    sort: Annotated[list[str], SortBy("date", "timestamp")] = Field(default_factory=lambda: ["-date"])
 
     def wanted(self) -> RecordFilter:
         days = Days(self.date or self.start_date, self.date or self.end_date)

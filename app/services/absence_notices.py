@@ -22,7 +22,7 @@ from app.models import ClassTeacher, Event, NotificationKind, Record, Session, S
 from app.services.absences_due import NEWS
 from app.services.audience import addresses_of_guardians, administrators, guardians_of, teachers_of
 from app.services.caller import Caller
-from app.services.figures import Filters, is_taken, runs_of_absences
+from app.services.figures import IS_TAKEN, Filters, runs_of_absences
 from app.services.notifications import Notice, notify
 from app.services.session_notices import about
 from app.services.sessions import Days
@@ -84,7 +84,7 @@ def _absent(caller: Caller, session: Session) -> dict[uuid.UUID, str]:
         caller.rows(Record, User.id, User.first_name, User.last_name)
         .join(User, and_(User.id == Record.student_id, caller.owns(User)))
         .join(Session, and_(Session.id == Record.session_id, caller.owns(Session)))
-        .where(Record.session_id == session.id, Record.status == Status.ABSENT, is_taken(caller))
+        .where(Record.session_id == session.id, Record.status == Status.ABSENT, IS_TAKEN)
     )
     return {row.id: f"{row.first_name} {row.last_name}".strip() for row in db.session.execute(absent)}
 

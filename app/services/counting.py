@@ -53,6 +53,7 @@ MATTERS = {
     Session: {"class_id", "session_date", "cancelled_at"},
 }
 """What counts depend on."""
+_ALL = func.sum(sum((getattr(DayCount, status.value) for status in Status), literal(0)))
 
 
 def count_due() -> None:
@@ -91,8 +92,7 @@ def _forget() -> None:
 
 def how_many(organisation_id: uuid.UUID, class_id: uuid.UUID | None, days: Days) -> Select[Any]:
     """Query of how many records there are of these days: of sessions that are counted, what they were counted for."""
-    of_days = func.sum(sum((getattr(DayCount, status.value) for status in Status), literal(0)))
-    kept = select(func.coalesce(of_days, 0)).where(
+    kept = select(func.coalesce(_ALL, 0)).where(
         DayCount.organisation_id == organisation_id, DayCount.is_month.is_(False), days.condition(DayCount.day),
         DayCount.of_id == (class_id or organisation_id),
     )  # fmt: skip
@@ -105,13 +105,13 @@ def how_many(organisation_id: uuid.UUID, class_id: uuid.UUID | None, days: Days)
     return select(kept.scalar_subquery() + others.scalar_subquery())
 
 
-def how_many_sessions(organisation_id: uuid.UUID) -> int:
-    """All that the organisation has, whether or not anybody was there."""
+def how_many_sessions(organisation_id: uuid.UUID) -> Select[Any]:
+    """Query of how many the organisation has in all, whether or not anybody was there."""
     kept = select(func.coalesce(func.sum(DayCount.held), 0)).where(
         DayCount.organisation_id == organisation_id, DayCount.is_month, DayCount.of_id == organisation_id
     )
     others = select(func.count()).where(Session.organisation_id == organisation_id, Session.counted_at.is_(None))
-    return int(db.session.scalar(select(kept.scalar_subquery() + others.scalar_subquery())) or 0)
+    return select(kept.scalar_subquery() + others.scalar_subquery())
 
 
 def not_counted(held: Iterable[Any]) -> None:

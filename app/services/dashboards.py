@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import aliased, lazyload
 
 from app.extensions import db
@@ -28,6 +28,7 @@ from app.services.sessions import (
     how_many_active,
     list_sessions,
     may_attend,
+    theirs,
 )
 from app.services.students import visible_students
 
@@ -161,9 +162,10 @@ def admin_stats(caller: Caller, days: Days) -> AdminStats:
         today = by_day.get((caller.today,), none)
     else:
         today = total(caller, Filters(Days(caller.today, caller.today)))
+    numbers = (how_many_active(caller), how_many_sessions(caller.organisation_id))
     return AdminStats(
         users_by_role=users_by_role(caller),
-        sessions=SessionNumbers(how_many_active(caller), how_many_sessions(caller.organisation_id)),
+        sessions=SessionNumbers(*db.session.execute(select(*(query.scalar_subquery() for query in numbers))).one()),
         today=today,
         start_date=first,
         end_date=last,
@@ -175,21 +177,22 @@ def of_teacher(caller: Caller) -> TeacherDashboard:
     """The caller's classes with their figures of the last 30 days, at most a hundred of them by name; today's
     sessions; the latest registers that nobody took."""
     days = Days(*Days().bounds(caller.today, RECENT))
-    taught = (
-        caller.rows(Class, Class.id, Class.name)
+    of_caller = (
+        caller.rows(Class, Class.id, Class.name, Class.is_active)
         .join(ClassTeacher, and_(ClassTeacher.class_id == Class.id, caller.owns(ClassTeacher)))
-        .where(ClassTeacher.teacher_id == caller.user_id, Class.is_active)
+        .where(ClassTeacher.teacher_id == caller.user_id)
         .order_by(Class.name, Class.id)
-        .limit(MOST)
     )
-    names: dict[uuid.UUID, str] = dict(db.session.execute(taught).all())
+    taught = db.session.execute(of_caller).all()
+    mine = theirs(caller, Session, [id_ for id_, *_ in taught])
+    names: dict[uuid.UUID, str] = dict([(id_, name) for id_, name, is_active in taught if is_active][:MOST])
     found = figures(caller, Filters(days, class_ids=names), By.CLASS)
-    today = list_sessions(caller, None, Days(caller.today, caller.today), Paging(1, MOST, ["starts_at"]))
+    today = list_sessions(caller, None, Days(caller.today, caller.today), Paging(1, MOST, ["starts_at"]), mine)
     return TeacherDashboard(
         classes=[ClassFigure(id_, name, found.get((id_,), nothing(caller))) for id_, name in names.items()],
         today=today.items,
-        registers_not_taken=not_taken(caller, None, Days(), Paging(1, LATEST, ["-session_date"])),
-        reviews=how_many_wait(caller),
+        registers_not_taken=not_taken(caller, None, Days(), Paging(1, LATEST, ["-session_date"]), mine),
+        reviews=how_many_wait(caller, mine),
     )
 
 

@@ -134,6 +134,9 @@ LATEST_FIRST = tuple(column.desc() for column in IN_ORDER)
 _Other, _Later = aliased(Record), aliased(DayCount)
 _COUNTED = tuple(func.sum(getattr(DayCount, name)) for name in FIGURES)
 _RECORDED = tuple(func.sum(case((Record.status == status, 1), else_=0)) for status in Status)
+_of_session = and_(_Other.organisation_id == Session.organisation_id, _Other.session_id == Session.id)
+IS_TAKEN = select(_Other.id).where(_of_session, _Other.source.not_in(BY_ITSELF)).correlate(Session).exists()
+"""The condition that somebody was marked in a session or checked in, be it whoever."""
 Key = tuple[Any, ...]
 T = TypeVar("T")
 
@@ -269,7 +272,7 @@ def records(caller: Caller, filters: Filters, *columns: Any) -> Select[Any]:
         .where(held(caller))
     )
     if filters.basis == Basis.TAKEN:
-        query = query.where(is_taken(caller))
+        query = query.where(IS_TAKEN)
     return of(caller, filters, query, Record.student_id)
 
 
@@ -362,13 +365,6 @@ def held(caller: Caller) -> ColumnElement[bool]:
         Session.starts_at <= clock.now(), and_(Session.starts_at.is_(None), Session.session_date <= caller.today)
     )
     return and_(Session.cancelled_at.is_(None), has_begun)
-
-
-def is_taken(caller: Caller) -> ColumnElement[bool]:
-    """The condition that somebody was marked in a session or checked in, be it whoever."""
-    by_somebody = and_(_Other.session_id == Session.id, _Other.source.not_in(BY_ITSELF))
-    marked = select(_Other.id).where(caller.owns(_Other), by_somebody)
-    return marked.correlate(Session).exists()
 
 
 def _is_of_people(filters: Filters, by: Sequence[By]) -> bool:

@@ -6,11 +6,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_
-from sqlalchemy.orm import aliased, lazyload, load_only
+from sqlalchemy.orm import aliased
 from uuid_utils.compat import uuid7
 
 from app import clock
@@ -29,6 +29,10 @@ from app.services.students import visible_students
 from app.services.transaction import insert_missing, transaction
 
 _Marker = aliased(User)
+_name, _teacher = (func.trim(person.first_name + " " + person.last_name) for person in (User, _Marker))
+_SHOWN = (Record.id, Record.student_id, _name, StudentProfile.roll_number, Record.session_id, Session.class_id,
+          Session.subject_id, Subject.name, _teacher, Record.status, Record.code, Record.is_office, Record.remarks,
+          Record.marked_at, Session.session_date)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,23 @@ class SessionMark:
 
 @dataclass(frozen=True, slots=True)
 class MarkedRecord:
-    row: Record
-    student: User
-    session: Session
+    """A record as lists show it. class_id, subject_id, subject, date: of its session. teacher: who marked it last."""
+
+    id: uuid.UUID
+    student_id: uuid.UUID
+    student_name: str
     roll_number: str | None
+    session_id: uuid.UUID
+    class_id: uuid.UUID | None
+    subject_id: uuid.UUID | None
     subject: str | None
     teacher: str
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.row, name)
+    status: Status
+    code: str | None
+    is_office: bool
+    remarks: str | None
+    timestamp: datetime
+    date: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,10 @@ class _Student:
     user: User
     roll_number: str | None
     expected_in: set[uuid.UUID | None]
+
+    @property
+    def last_name_first(self) -> tuple[str, str]:
+        return self.user.last_name, self.user.first_name
 
     def is_one_of(self, *roles: Role) -> bool:
         return self.user.role in roles and self.user.status == UserStatus.ACTIVE
@@ -250,8 +266,29 @@ def search(caller: Caller, wanted: RecordFilter, paging: Paging) -> Page[MarkedR
     }
     page = paginate(found, paging, columns, counted)
     shown = db.session.execute(_shown(caller).where(Record.id.in_(page.items)))
-    by_id = {row[0].id: MarkedRecord(*row) for row in shown}
+    by_id = {row.id: MarkedRecord(*row) for row in shown}
     return page.of([by_id[id_] for id_ in page.items if id_ in by_id])  # somebody may have deleted it meanwhile
+
+
+def _record(kept: Kept, student: _Student, session: Session) -> MarkedRecord:
+    row = kept.record
+    return MarkedRecord(
+        id=row.id,
+        student_id=row.student_id,
+        student_name=student.user.name,
+        roll_number=student.roll_number,
+        session_id=row.session_id,
+        class_id=session.class_id,
+        subject_id=session.subject_id,
+        subject=kept.subject,
+        teacher=kept.teacher,
+        status=row.status,
+        code=row.code,
+        is_office=row.is_office,
+        remarks=row.remarks,
+        timestamp=row.marked_at,
+        date=session.session_date,
+    )
 
 
 def _of_session(caller: Caller) -> ColumnElement[bool]:
@@ -259,19 +296,13 @@ def _of_session(caller: Caller) -> ColumnElement[bool]:
 
 
 def _shown(caller: Caller) -> Select[Any]:
-    name = func.trim(_Marker.first_name + " " + _Marker.last_name)
     return (
-        caller.rows(Record, Record, User, Session, StudentProfile.roll_number, Subject.name, name)
+        caller.rows(Record, *_SHOWN)
         .join(User, User.id == Record.student_id)
         .join(Session, _of_session(caller))
         .outerjoin(StudentProfile, and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile)))
         .outerjoin(Subject, Subject.id == Session.subject_id)
         .join(_Marker, _Marker.id == Record.marked_by_id)
-        .options(
-            load_only(Session.class_id, Session.subject_id, Session.session_date, raiseload=True),
-            load_only(User.first_name, User.last_name, raiseload=True),
-            lazyload(User.department_row),
-        )
     )
 
 
@@ -402,10 +433,7 @@ def _give(
     given = [Given(session, mark.student_id, known[mark.status], mark.remarks) for session, mark in of]
     kept = give(caller, given, office)
     sessions = {session.id: session for session, _ in of}
-    records = []
-    for one in kept:
-        student, session = students[one.record.student_id], sessions[one.record.session_id]
-        records.append(MarkedRecord(one.record, student.user, session, student.roll_number, one.subject, one.teacher))
-    records.sort(key=lambda view: (view.student.last_name, view.student.first_name))
+    by_name = sorted(kept, key=lambda one: students[one.record.student_id].last_name_first)
+    records = [_record(one, students[one.record.student_id], sessions[one.record.session_id]) for one in by_name]
     overridden = list(dict.fromkeys(one.record.student_id for one in kept if one.is_overridden))
     return Marked(*_count(kept), overridden, records)

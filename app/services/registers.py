@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 from app import clock
 from app.models import Class, Session, Subject, TeacherRole, User
 from app.services.caller import Caller
 from app.services.classes import TeacherView, teachers_of
-from app.services.figures import is_taken
+from app.services.figures import IS_TAKEN
 from app.services.paging import Page, Paging, paginate
-from app.services.sessions import Days, theirs
+from app.services.sessions import Days, managed
 
 BACK = timedelta(days=30)
 """How far is looked back where nobody says."""
@@ -44,11 +44,17 @@ class Register:
         return getattr(self.row, name)
 
 
-def not_taken(caller: Caller, class_id: uuid.UUID | None, days: Days, paging: Paging) -> Page[Register]:
+def not_taken(
+    caller: Caller,
+    class_id: uuid.UUID | None,
+    days: Days,
+    paging: Paging,
+    mine: ColumnElement[bool] | None = None,
+) -> Page[Register]:
     """Sessions that ended (without times: of a past day) and were not taken, of those that the caller manages. An
     event expects nobody, and a cancelled session is not held: they are not among them. Raises NotFound.
 
-    days: where their first is open, of the last 30.
+    days: where their first is open, of the last 30. mine: as of `managed`, where that is at hand.
     """
     days = Days(days.first or caller.today - BACK, days.last)
     caller.require(Class, class_id)
@@ -60,10 +66,8 @@ def not_taken(caller: Caller, class_id: uuid.UUID | None, days: Days, paging: Pa
         .where(
             is_over, Session.cancelled_at.is_(None), Session.is_event.is_(False), days.condition(Session.session_date)
         )
-        .where(~is_taken(caller))
+        .where(~IS_TAKEN, managed(caller, Session) if mine is None else mine)
     )
-    if not caller.administers:
-        query = query.where(theirs(caller, Session))
     if class_id is not None:
         query = query.where(Session.class_id == class_id)
     page = paginate(query, paging, {"id": Session.id, "session_date": Session.session_date, "name": Session.name})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func
+from sqlalchemy import ColumnElement, Select, and_, func
 from sqlalchemy.orm import lazyload
 
 from app import clock
@@ -20,7 +20,7 @@ from app.services.errors import NothingToReview, OwnRecord
 from app.services.marks import change
 from app.services.paging import Page, Paging, paginate
 from app.services.records import RecordView
-from app.services.sessions import Days, managed_session, theirs
+from app.services.sessions import Days, managed, managed_session
 from app.services.transaction import transaction
 
 
@@ -37,7 +37,7 @@ def pending(
 ) -> Page[Review]:
     """What waits for a review in the sessions that the caller manages: an administrator's are all."""
     query = (
-        _waiting(caller, Record, User, Session, Class.name)
+        _waiting(caller, managed(caller, Session), Record, User, Session, Class.name)
         .join(User, User.id == Record.student_id)
         .outerjoin(Class, Class.id == Session.class_id)
         .where(days.condition(Session.session_date))
@@ -58,15 +58,14 @@ def pending(
     )
 
 
-def how_many_wait(caller: Caller) -> int:
-    """How many check-ins wait for a review in the sessions that the caller manages."""
-    return db.session.scalar(_waiting(caller, func.count())) or 0
+def how_many_wait(caller: Caller, mine: ColumnElement[bool]) -> int:
+    """How many check-ins wait for a review in the sessions that the caller manages. mine: as of `managed`."""
+    return db.session.scalar(_waiting(caller, mine, func.count())) or 0
 
 
-def _waiting(caller: Caller, *columns: Any) -> Select[Any]:
+def _waiting(caller: Caller, mine: ColumnElement[bool], *columns: Any) -> Select[Any]:
     query = caller.rows(Record, *columns).join(Session, Session.id == Record.session_id)
-    query = query.where(Record.verification == Verification.PENDING)
-    return query if caller.administers else query.where(theirs(caller, Session))
+    return query.where(Record.verification == Verification.PENDING, mine)
 
 
 def _attempts(caller: Caller, record_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Attempt]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -149,17 +149,28 @@ def takes_subject(caller: Caller, subject: Subject) -> bool:
     return caller.administers or (caller.role == Role.TEACHER and subject.teacher_id in {None, caller.user_id})
 
 
-def theirs(caller: Caller, model: type[Session] | type[Timetable]) -> ColumnElement[bool]:
-    """The condition that a session is the caller's to take, as `manages` says of those who do not administer; a
-    statement by itself, since only with the ids of their classes databases read no other classes' sessions."""
-    taught = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
-    classes = filled(db.session.scalars(taught))
+def theirs(
+    caller: Caller, model: type[Session] | type[Timetable], taught: Iterable[uuid.UUID] | None = None
+) -> ColumnElement[bool]:
+    """The condition that a session is the caller's to take, as `manages` says of those who do not administer.
+
+    taught: the ids of the classes that they teach. They are read where they are not at hand: only with them databases
+    read no other classes' sessions.
+    """
+    if taught is None:
+        of_classes = caller.rows(ClassTeacher, ClassTeacher.class_id).where(ClassTeacher.teacher_id == caller.user_id)
+        taught = db.session.scalars(of_classes)
     takes = Subject.teacher_id == caller.user_id
     if caller.role == Role.TEACHER:
         takes = or_(takes, Subject.teacher_id.is_(None))
     subjects = caller.rows(Subject, Subject.id).where(takes)
     own = or_(model.subject_id.in_(subjects), model.created_by_id == caller.user_id)
-    return or_(model.class_id.in_(classes), and_(model.class_id.is_(None), own))
+    return or_(model.class_id.in_(filled(taught)), and_(model.class_id.is_(None), own))
+
+
+def managed(caller: Caller, model: type[Session] | type[Timetable]) -> ColumnElement[bool]:
+    """The condition that the caller manages a session: an administrator does all of the organisation."""
+    return true() if caller.administers else theirs(caller, model)
 
 
 def may_attend(caller: Caller, user_id: Any) -> ColumnElement[bool]:
@@ -289,24 +300,30 @@ def read_session(caller: Caller, session_id: uuid.UUID) -> SessionView:
     return views(caller, [session])[0]
 
 
-def list_sessions(caller: Caller, status: SessionStatus | None, days: Days, paging: Paging) -> Page[SessionView]:
-    """The sessions that the caller manages: an administrator's are all of the organisation."""
-    query = _managed(caller, status).where(days.condition(Session.session_date))
+def list_sessions(
+    caller: Caller,
+    status: SessionStatus | None,
+    days: Days,
+    paging: Paging,
+    mine: ColumnElement[bool] | None = None,
+) -> Page[SessionView]:
+    """The sessions that the caller manages. mine: as of `managed`, where that is at hand."""
+    query = _having(caller.rows(Session), caller, status).where(managed(caller, Session) if mine is None else mine)
+    query = query.where(days.condition(Session.session_date))
     columns = {"id": Session.id, "session_date": Session.session_date, "name": Session.name,
                "starts_at": Session.starts_at}  # fmt: skip
     page = paginate(query, paging, columns)
     return page.of(views(caller, page.items))
 
 
-def how_many_active(caller: Caller) -> int:
-    """Of those that the caller manages."""
-    return db.session.scalar(_managed(caller, SessionStatus.ACTIVE, func.count())) or 0
+def how_many_active(caller: Caller) -> Select[Any]:
+    """Query of how many are, of those that the caller manages."""
+    query = caller.rows(Session, func.count()).where(managed(caller, Session))
+    return _having(query, caller, SessionStatus.ACTIVE)
 
 
-def _managed(caller: Caller, status: SessionStatus | None, *columns: Any) -> Select[Any]:
-    now, query = clock.now(), caller.rows(Session, *columns)
-    if not caller.administers:
-        query = query.where(theirs(caller, Session))
+def _having(query: Select[Any], caller: Caller, status: SessionStatus | None) -> Select[Any]:
+    now = clock.now()
     if status:
         is_cancelled, is_closed = Session.cancelled_at.is_not(None), Session.closed_at.is_not(None)
         query = query.where(is_cancelled if status == SessionStatus.CANCELLED else ~is_cancelled)

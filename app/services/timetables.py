@@ -23,7 +23,7 @@ from app.services.errors import NotYourTimetable, TimetableRefused
 from app.services.organisations import all_organisations
 from app.services.paging import Page, Paging, paginate
 from app.services.recurrence import Occurrence, Recurrence
-from app.services.sessions import overlaps, require_theirs, teaches_subject, theirs, with_radius, zone_of
+from app.services.sessions import managed, overlaps, require_theirs, teaches_subject, with_radius, zone_of
 from app.services.transaction import afterwards, insert_missing, release, transaction
 
 log = structlog.get_logger(__name__)
@@ -70,9 +70,7 @@ def create_timetable(caller: Caller, values: dict[str, Any]) -> TimetableView:
 
 def list_timetables(caller: Caller, class_id: uuid.UUID | None, paging: Paging) -> Page[TimetableView]:
     """Those that the caller manages: an administrator's are all of the organisation."""
-    query = caller.rows(Timetable)
-    if not caller.administers:
-        query = query.where(theirs(caller, Timetable))
+    query = caller.rows(Timetable).where(managed(caller, Timetable))
     if class_id is not None:
         caller.require(Class, class_id)
         query = query.where(Timetable.class_id == class_id)

@@ -163,6 +163,11 @@ def test_health_tells_each_part(nobody: Person) -> None:
     assert answer.json["uptime_seconds"] >= 0
 
 
+def test_health_without_limits(tmp_path: Any) -> None:
+    nobody = Person(create_app(settings_for(tmp_path, ratelimit_enabled=False)).test_client())
+    assert (nobody.get("/health").status_code, nobody.get("/health").json["parts"]["limits"]) == (200, "ok")
+
+
 @pytest.mark.parametrize(
     "url",
     ["postgresql://nobody@127.0.0.1:1/gone", "mysql://nobody@127.0.0.1:1/gone", "sqlite:////no/such/folder/gone.db"],
