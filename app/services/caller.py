@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Delete, Select, Update, Uuid, bindparam, delete, inspect, select, update
@@ -90,12 +91,18 @@ class Caller:
         if id_ is not None:
             self.get(model, id_)
 
-    def owns(self, model: type[Any]) -> ColumnElement[bool]:
+    def owns(self, model: Any) -> ColumnElement[bool]:
         """The condition that keeps a query to the organisation: `rows` has it for its model, a join adds its own."""
-        if not issubclass(inspect(model).mapper.class_, Tenant):
-            raise TypeError(f"{model} belongs to no organisation")
-        owned: ColumnElement[bool] = model.organisation_id == self.organisation_id
-        return owned
+        return _owned(model, self.organisation_id)
+
+
+@lru_cache(1024)
+def _owned(model: Any, organisation_id: Any) -> ColumnElement[bool]:
+    """Put together once: every statement has some."""
+    if not issubclass(inspect(model).mapper.class_, Tenant):
+        raise TypeError(f"{model} belongs to no organisation")
+    owned: ColumnElement[bool] = model.organisation_id == organisation_id
+    return owned
 
 
 def system(organisation: Organisation, user_id: uuid.UUID | None = None) -> Caller:

@@ -37,6 +37,7 @@ from sqlalchemy.orm import Session as Database
 from app import clock
 from app.extensions import db
 from app.models import DayCount, Record, Session, Source, Status
+from app.services.rates import STATUSES
 from app.services.sessions import Days
 from app.services.transaction import add_up, release, some_at_once, transaction
 
@@ -47,13 +48,13 @@ UNTIMED = timedelta(hours=36)
 BY_ITSELF = (Source.CLOSE, Source.LEAVE)
 """Records that come without anybody taking the register."""
 KEY = ("organisation_id", "is_month", "of_id", "day", "is_taken")
-FIGURES = ("sessions", *(status.value for status in Status))
+FIGURES = ("sessions", *STATUSES)
 MATTERS = {
     Record: {"session_id", "student_id", "status", "source"},
     Session: {"class_id", "session_date", "cancelled_at"},
 }
 """What counts depend on."""
-_ALL = func.sum(sum((getattr(DayCount, status.value) for status in Status), literal(0)))
+_ALL = func.sum(sum((getattr(DayCount, name) for name in STATUSES), literal(0)))
 
 
 def count_due() -> None:

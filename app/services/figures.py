@@ -181,9 +181,8 @@ def nothing(caller: Caller) -> Figure:
 
 
 def _figure(caller: Caller, values: Sequence[int]) -> Figure:
-    by_status = dict(zip(Status, values[1:], strict=True))
-    counts = Counts.of(sum(by_status.values()), by_status, caller.settings.late_weight)
-    return Figure(counts, values[0])
+    sessions, *by_status = values
+    return Figure(Counts(sum(by_status), caller.settings.late_weight, *by_status), sessions)
 
 
 def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] | None:

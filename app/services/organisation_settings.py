@@ -3,7 +3,9 @@ and the README's table come from here."""
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
@@ -49,7 +51,7 @@ WHOLE = "whole"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Registration(_Part):
@@ -444,7 +446,13 @@ class OrganisationSettings(_Part):
 
 def settings_of(decided: dict[str, Any]) -> OrganisationSettings:
     """An organisation's settings, from what it decided otherwise than the defaults."""
-    return OrganisationSettings.model_validate(decided, context=WHOLE)
+    return _read(json.dumps(decided))
+
+
+@lru_cache(1024)
+def _read(decided: str) -> OrganisationSettings:
+    """Every request asks for them, and they hardly ever change."""
+    return OrganisationSettings.model_validate_json(decided, context=WHOLE)
 
 
 def decide(organisation: Organisation, changes: dict[str, Any]) -> None:
@@ -454,7 +462,8 @@ def decide(organisation: Organisation, changes: dict[str, Any]) -> None:
         ValidationError: together with what stays they make no sense, such as a latitude without a longitude.
     """
     merged = _merge(organisation.settings, changes)
-    organisation.settings = settings_of(merged).model_dump(mode="json", exclude_unset=True)
+    decided = OrganisationSettings.model_validate(merged, context=WHOLE)
+    organisation.settings = decided.model_dump(mode="json", exclude_unset=True)
 
 
 def _merge(kept: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Self
 
 from app.models import Status
 
+STATUSES = tuple(status.value for status in Status)
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many people were expected, and how many of them have which status; the others have no record yet."""
+    """How many people were expected, and how many of them have which status, in the order of STATUSES; the others have
+    no record yet."""
 
     expected: int
     late_weight: float = 1.0
@@ -23,12 +26,12 @@ class Counts:
 
     @classmethod
     def of(cls, expected: int, by_status: Mapping[Status, int], late_weight: float) -> Self:
-        return cls(expected, late_weight, **{status.value: by_status.get(status, 0) for status in Status})
+        return cls(expected, late_weight, *(by_status.get(status, 0) for status in Status))
 
     def __add__(self, other: Counts) -> Counts:
         """Of both together, of one organisation."""
-        added = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
-        return replace(self, **added | {"late_weight": self.late_weight})
+        by_status = (getattr(self, name) + getattr(other, name) for name in STATUSES)
+        return Counts(self.expected + other.expected, self.late_weight, *by_status)
 
     @property
     def unmarked(self) -> int:
