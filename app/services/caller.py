@@ -6,16 +6,17 @@ import re
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Delete, Select, Update, Uuid, bindparam, delete, inspect, select, update
+from sqlalchemy import ColumnElement, Date, Delete, Select, Update, Uuid, bindparam, delete, inspect, select, update
 
 from app import clock
 from app.extensions import db
 from app.models import Base, Organisation, Role, Tenant
+from app.models.base import UTCDateTime
 from app.services.errors import NotFound
 from app.services.organisation_settings import OrganisationSettings, settings_of
 
@@ -55,6 +56,10 @@ class Caller:
     def is_staff(self) -> bool:
         """Whether all the organisation's students are theirs to see."""
         return self.administers or self.role == Role.TEACHER
+
+    @property
+    def now(self) -> datetime:
+        return clock.now()
 
     @property
     def today(self) -> date:
@@ -111,10 +116,23 @@ def system(organisation: Organisation, user_id: uuid.UUID | None = None) -> Call
     return Caller(user_id or organisation.id, organisation.id, Role.ADMIN, organisation.time_zone, decided)
 
 
+@dataclass(frozen=True, slots=True)
+class _Anybody(Caller):
+    @property
+    def now(self) -> Any:
+        return bindparam("now", type_=UTCDateTime())
+
+    @property
+    def today(self) -> Any:
+        return bindparam("today", type_=Date())
+
+
 def anybody() -> Caller:
-    """A caller to put a query together with that is asked often, once: the parameter organisation_id says whose."""
-    unknown: Any = bindparam("organisation_id", type_=Uuid())
-    return Caller(unknown, unknown, Role.STUDENT, "UTC", OrganisationSettings())
+    """A caller to put a query together with that is asked often, once: the parameters organisation_id, user_id, now and
+    today, those of them that it needs, say whose it is."""
+    person: Any = bindparam("user_id", type_=Uuid())
+    organisation: Any = bindparam("organisation_id", type_=Uuid())
+    return _Anybody(person, organisation, Role.STUDENT, "UTC", OrganisationSettings())
 
 
 def _words(name: str) -> str:

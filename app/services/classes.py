@@ -376,11 +376,13 @@ def _views(caller: Caller, found: Sequence[Any], students: Sequence[User] | None
 
 def class_names(caller: Caller, class_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """In their order."""
+    if not class_ids:
+        return {}
     named = caller.rows(Class, Class.id, Class.name).where(Class.id.in_(class_ids))
     return dict(db.session.execute(named.order_by(Class.name, Class.id)).all())
 
 
-def teachers_of(caller: Caller, class_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[TeacherView]]:
+def teachers_of(caller: Caller, class_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[TeacherView]]:
     """Of each class, its lead first."""
     found = defaultdict[uuid.UUID, list[TeacherView]](list)
     if not class_ids:

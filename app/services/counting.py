@@ -106,7 +106,7 @@ def how_many(organisation_id: uuid.UUID, class_id: uuid.UUID | None, days: Days)
     return select(kept.scalar_subquery() + others.scalar_subquery())
 
 
-def how_many_sessions(organisation_id: uuid.UUID) -> Select[Any]:
+def how_many_sessions(organisation_id: Any) -> Select[Any]:
     """Query of how many the organisation has in all, whether or not anybody was there."""
     kept = select(func.coalesce(func.sum(DayCount.held), 0)).where(
         DayCount.organisation_id == organisation_id, DayCount.is_month, DayCount.of_id == organisation_id

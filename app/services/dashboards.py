@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_
 from sqlalchemy.orm import aliased, lazyload
 
 from app.extensions import db
 from app.models import Attempt, Class, ClassTeacher, Record, RecordMark, Role, Session, Source, Status, User, UserStatus
-from app.services.caller import Caller
+from app.services.caller import Caller, anybody
 from app.services.classes import class_names
 from app.services.counting import how_many_sessions
 from app.services.figures import By, Figure, Filters, Interval, absences_in_a_row, figures, nothing, together, total
@@ -162,10 +162,11 @@ def admin_stats(caller: Caller, days: Days) -> AdminStats:
         today = by_day.get((caller.today,), none)
     else:
         today = total(caller, Filters(Days(caller.today, caller.today)))
-    numbers = (how_many_active(caller), how_many_sessions(caller.organisation_id))
+    whose = {"organisation_id": caller.organisation_id, "now": caller.now, "today": caller.today}
+    numbers = db.session.execute(_NUMBERS, whose).all()
     return AdminStats(
-        users_by_role=users_by_role(caller),
-        sessions=SessionNumbers(*db.session.execute(select(*(query.scalar_subquery() for query in numbers))).one()),
+        users_by_role=dict.fromkeys(Role, 0) | {role: count for role, count, *_ in numbers},
+        sessions=SessionNumbers(*numbers[0][2:]),  # whoever asks is one of the people
         today=today,
         start_date=first,
         end_date=last,
@@ -177,13 +178,8 @@ def of_teacher(caller: Caller) -> TeacherDashboard:
     """The caller's classes with their figures of the last 30 days, at most a hundred of them by name; today's
     sessions; the latest registers that nobody took."""
     days = Days(*Days().bounds(caller.today, RECENT))
-    of_caller = (
-        caller.rows(Class, Class.id, Class.name, Class.is_active)
-        .join(ClassTeacher, and_(ClassTeacher.class_id == Class.id, caller.owns(ClassTeacher)))
-        .where(ClassTeacher.teacher_id == caller.user_id)
-        .order_by(Class.name, Class.id)
-    )
-    taught = db.session.execute(of_caller).all()
+    who = {"organisation_id": caller.organisation_id, "user_id": caller.user_id}
+    taught = db.session.execute(_TAUGHT, who).all()
     mine = theirs(caller, Session, [id_ for id_, *_ in taught])
     names: dict[uuid.UUID, str] = dict([(id_, name) for id_, name, is_active in taught if is_active][:MOST])
     found = figures(caller, Filters(days, class_ids=names), By.CLASS)
@@ -194,6 +190,18 @@ def of_teacher(caller: Caller) -> TeacherDashboard:
         registers_not_taken=not_taken(caller, None, Days(), Paging(1, LATEST, ["-session_date"]), mine),
         reviews=how_many_wait(caller, mine),
     )
+
+
+def _taught(caller: Caller) -> Select[Any]:
+    return (
+        caller.rows(Class, Class.id, Class.name, Class.is_active)
+        .join(ClassTeacher, and_(ClassTeacher.class_id == Class.id, caller.owns(ClassTeacher)))
+        .where(ClassTeacher.teacher_id == caller.user_id)
+        .order_by(Class.name, Class.id)
+    )
+
+
+_TAUGHT = _taught(anybody())
 
 
 def of_person(caller: Caller) -> PersonDashboard:
@@ -210,8 +218,21 @@ def of_children(caller: Caller) -> Sequence[PersonDashboard]:
 
 def users_by_role(caller: Caller) -> dict[Role, int]:
     """Of those who are active; every role is named."""
-    counts = caller.rows(User, User.role, func.count()).where(User.status == UserStatus.ACTIVE).group_by(User.role)
-    return dict.fromkeys(Role, 0) | dict(db.session.execute(counts).all())
+    return dict.fromkeys(Role, 0) | dict(db.session.execute(_by_role(caller)).all())
+
+
+def _by_role(caller: Caller) -> Select[Any]:
+    return caller.rows(User, User.role, func.count()).where(User.status == UserStatus.ACTIVE).group_by(User.role)
+
+
+def _numbers(caller: Caller) -> Select[Any]:
+    """Query of each role, how many active people have it, and, the same beside each, how many sessions are active and
+    how many there are."""
+    sessions = (how_many_active(caller), how_many_sessions(caller.organisation_id))
+    return _by_role(caller).add_columns(*(query.scalar_subquery() for query in sessions))
+
+
+_NUMBERS = _numbers(anybody())
 
 
 def _last_months(today: date) -> list[date]:

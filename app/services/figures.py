@@ -9,18 +9,22 @@ expected is who has a record: with the close everybody has one who was enrolled 
 from __future__ import annotations
 
 import uuid
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    String,
     Subquery,
     and_,
+    bindparam,
     case,
     distinct,
     false,
@@ -33,10 +37,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from app import clock
 from app.extensions import db
 from app.models import Class, ClassTeacher, DayCount, Department, Record, Session, Status, StudentProfile, Subject, User
-from app.services.caller import Caller
+from app.services.caller import Caller, anybody
 from app.services.counting import BY_ITSELF, FIGURES
 from app.services.rates import Counts
 from app.services.records import THERE, visible_person
@@ -96,6 +99,12 @@ class Filters:
     section: str | None = None
     basis: Basis = Basis.TAKEN
 
+    @property
+    def traits(self) -> dict[str, Any]:
+        """What is said of people, by name; an empty text says nothing."""
+        said = {"department": self.department, "year": self.year, "section": self.section}
+        return {name: value for name, value in said.items() if isinstance(value, ColumnElement) or value}
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -137,6 +146,10 @@ _RECORDED = tuple(func.sum(case((Record.status == status, 1), else_=0)) for stat
 _of_session = and_(_Other.organisation_id == Session.organisation_id, _Other.session_id == Session.id)
 IS_TAKEN = select(_Other.id).where(_of_session, _Other.source.not_in(BY_ITSELF)).correlate(Session).exists()
 """The condition that somebody was marked in a session or checked in, be it whoever."""
+IDS = ("class_id", "subject_id", "student_id", "teacher_id")
+SETS = ("class_ids", "student_ids")
+TRAITS = ("department", "year", "section")
+ONE_DAY = timedelta(days=1)
 Key = tuple[Any, ...]
 T = TypeVar("T")
 
@@ -144,14 +157,10 @@ T = TypeVar("T")
 def figures(caller: Caller, filters: Filters, *by: By) -> dict[Key, Figure]:
     """A figure for each day, class, ... that has records: by the values of what it is by. One statement, which sums
     the days' counts (`services.counting`) where they can tell, and the records that are not among them."""
-    summed = _summed(caller, filters, by)
-    recorded = _recorded(caller, filters, by)
-    if summed is None:
-        query: Any = recorded
-    else:  # together, so that nobody counts a session, or takes one out, between the one and the other
-        query = union_all(summed, recorded.where(Session.counted_at.is_(None)))
+    asked = _parameters(caller, filters)
+    query = _query(frozenset(asked), filters.basis, by)
     sums = defaultdict[Key, list[int]](lambda: [0] * len(FIGURES))
-    for row in db.session.execute(query):
+    for row in db.session.execute(query, asked):
         key, values = tuple(row[: len(by)]), row[len(by) :]
         sums[key] = [one + int(other or 0) for one, other in zip(sums[key], values, strict=True)]
     return {key: _figure(caller, values) for key, values in sums.items() if any(values)}
@@ -185,9 +194,38 @@ def _figure(caller: Caller, values: Sequence[int]) -> Figure:
     return Figure(Counts(sum(by_status), caller.settings.late_weight, *by_status), sessions)
 
 
-def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] | None:
+def _parameters(caller: Caller, filters: Filters) -> dict[str, Any]:
+    """What `_query` asks for, by name: what is not given is not among them."""
+    days = Days(None if filters.days.first == date.min else filters.days.first, filters.days.last)
+    before, end = _around_months(days)
+    given: dict[str, Any] = {"first": days.first, "last": days.last, "before": before, "end": end}
+    given |= {name: getattr(filters, name) for name in IDS}
+    given |= {name: None if (ids := getattr(filters, name)) is None else [*ids] for name in SETS}
+    said = {name: value for name, value in given.items() if value is not None} | filters.traits
+    return said | {"organisation_id": caller.organisation_id, "now": caller.now, "today": caller.today}
+
+
+@lru_cache(256)
+def _query(said: frozenset[str], basis: Basis, by: tuple[By, ...]) -> Any:
+    """The statement for whoever asks, put together once for all questions of a kind: that takes longer than to ask
+    it."""
+    named: dict[str, Any] = {name: bindparam(name, expanding=name in SETS) for name in said}
+    named |= {name: bindparam(name, type_=String()) for name in said.intersection(TRAITS)}
+    days = Days(named.get("first"), named.get("last"))
+    filters = Filters(days, basis=basis, **{name: named.get(name) for name in (*IDS, *SETS, *TRAITS)})
+    summed = _summed(anybody(), filters, by, _days_or_months(days, named.get("before"), named.get("end")))
+    recorded = _recorded(anybody(), filters, by)
+    if summed is None:
+        return recorded
+    # together, so that nobody counts a session, or takes one out, between the one and the other
+    return union_all(summed, recorded.where(Session.counted_at.is_(None)))
+
+
+def _summed(
+    caller: Caller, filters: Filters, by: Sequence[By], days_or_months: ColumnElement[bool]
+) -> Select[Any] | None:
     """The sums of days that are counted; None where they are not kept by what is asked for."""
-    if filters.subject_id or filters.teacher_id or {By.SUBJECT, By.START} & {*by}:
+    if filters.subject_id is not None or filters.teacher_id is not None or {By.SUBJECT, By.START} & {*by}:
         return None
     of_people = _is_of_people(filters, by)
     of_classes = _is_of_classes(filters) or By.CLASS in by
@@ -195,14 +233,15 @@ def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] |
         return None
     columns: dict[By, Any] = {By.DAY: DayCount.day, By.CLASS: DayCount.of_id, By.PERSON: DayCount.of_id} | OF_PERSON
     if of_classes:
-        whose: ColumnElement[bool] = DayCount.of_id.in_(caller.rows(Class, Class.id).where(_which(filters, Class.id)))
+        # named twice: by the ids an index finds the counts, and that they are of classes is the rest
+        whose = and_(_which(filters, DayCount.of_id), DayCount.of_id.in_(caller.rows(Class, Class.id)))
     elif of_people:
         whose = _whose(caller, filters, DayCount.of_id)
     else:
         whose = DayCount.of_id == caller.organisation_id
     grouped = [columns[each] for each in by]
     query = _of_people(caller, *grouped, *_COUNTED) if of_people else caller.rows(DayCount, *grouped, *_COUNTED)
-    when = _days(filters.days) if By.DAY in by else _days_or_months(filters.days)
+    when = _days(filters.days) if By.DAY in by else days_or_months
     return query.where(whose, _is_wanted(filters, DayCount), when).group_by(*grouped)
 
 
@@ -219,25 +258,30 @@ def _days(days: Days, counts: Any = DayCount) -> ColumnElement[bool]:
     return and_(counts.is_month.is_(False), days.condition(counts.day))
 
 
-def _days_or_months(days: Days) -> ColumnElement[bool]:
-    """The months that are within these days as a whole, and the days before and after them."""
-    if max(days.first or date.min, days.last or date.min).year == date.max.year:  # there is no month after it
-        return _days(days)
-    first, end = days.first, days.last and days.last + timedelta(days=1)
-    begin = first and (first if first.day == 1 else _next_month(first))
-    end = end and end.replace(day=1)
-    if begin and end and begin >= end:
-        return _days(days)
-    months = and_(true() if begin is None else DayCount.day >= begin, true() if end is None else DayCount.day < end)
+def _days_or_months(days: Days, before: Any, end: Any) -> ColumnElement[bool]:
+    """The months that are within these days as a whole, and the days before and after them (`_around_months`)."""
+    months = and_(true() if before is None else DayCount.day > before, true() if end is None else DayCount.day < end)
     beside = or_(
-        and_(DayCount.day >= first, DayCount.day < begin) if first and begin else false(),
-        and_(DayCount.day >= end, DayCount.day <= days.last) if end and days.last else false(),
+        false() if before is None else DayCount.day.between(days.first, before),
+        false() if end is None else DayCount.day.between(end, days.last),
     )
     return or_(and_(DayCount.is_month, months), and_(DayCount.is_month.is_(False), beside))
 
 
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+def _around_months(days: Days) -> tuple[date | None, date | None]:
+    """The last day before the first month that is within these days as a whole, and the first one after the last such
+    month; where there is none, two between which no month begins. None where they are open."""
+    before = end = None
+    first, last = days.first, days.last
+    if first is not None and last is not None and first > last:
+        return first - ONE_DAY, last + ONE_DAY
+    if first is not None:
+        before = first - ONE_DAY if first.day == 1 else first.replace(day=monthrange(first.year, first.month)[1])
+        before = before if last is None else min(before, last)
+    if last is not None:
+        end = (last + ONE_DAY if last < date.max else last).replace(day=1)
+        end = end if first is None else max(end, first)
+    return before, end
 
 
 def _recorded(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any]:
@@ -361,14 +405,14 @@ def subject_of_session() -> Any:
 def held(caller: Caller) -> ColumnElement[bool]:
     """The condition that a session is not cancelled, and has begun."""
     has_begun = or_(
-        Session.starts_at <= clock.now(), and_(Session.starts_at.is_(None), Session.session_date <= caller.today)
+        Session.starts_at <= caller.now, and_(Session.starts_at.is_(None), Session.session_date <= caller.today)
     )
     return and_(Session.cancelled_at.is_(None), has_begun)
 
 
 def _is_of_people(filters: Filters, by: Sequence[By]) -> bool:
-    named = filters.student_id or filters.student_ids is not None
-    return bool(named or _has_traits(filters) or {By.PERSON, *OF_PERSON} & {*by})
+    named = filters.student_id is not None or filters.student_ids is not None
+    return bool(named or filters.traits or {By.PERSON, *OF_PERSON} & {*by})
 
 
 def _is_of_classes(filters: Filters) -> bool:
@@ -381,15 +425,11 @@ def _which(filters: Filters, class_id: Any) -> ColumnElement[bool]:
     return and_(one, true() if filters.class_ids is None else class_id.in_(filters.class_ids))
 
 
-def _has_traits(filters: Filters) -> bool:
-    return any((filters.department, filters.year, filters.section))
-
-
 def _whose(caller: Caller, filters: Filters, person_id: Any) -> ColumnElement[bool]:
     """The condition that somebody fits all that is said of people."""
     one = true() if filters.student_id is None else person_id == filters.student_id
     some = true() if filters.student_ids is None else person_id.in_(filters.student_ids)
-    return and_(one, some, person_id.in_(people(caller, filters)) if _has_traits(filters) else true())
+    return and_(one, some, person_id.in_(people(caller, filters)) if filters.traits else true())
 
 
 def of_whom_they_may_see(caller: Caller, filters: Filters) -> Filters:
@@ -404,12 +444,13 @@ def of_whom_they_may_see(caller: Caller, filters: Filters) -> Filters:
 
 def people(caller: Caller, filters: Filters) -> Select[Any]:
     """Query of the ids of those whose department, year and section fit."""
-    query = caller.rows(User, User.id)
-    if filters.department:
+    query, traits = caller.rows(User, User.id), filters.traits
+    if "department" in traits:
         query = query.join(Department, and_(Department.id == User.department_id, caller.owns(Department)))
-        query = query.where(func.lower(Department.name) == filters.department.strip().lower())
-    of_students = ((StudentProfile.year, filters.year), (StudentProfile.section, filters.section))
-    if any(value for _, value in of_students):
+        query = query.where(func.lower(Department.name) == func.lower(traits.pop("department")))
+    if traits:
         query = query.join(StudentProfile, and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile)))
-        query = query.where(*(func.lower(column) == value.strip().lower() for column, value in of_students if value))
+        query = query.where(
+            *(func.lower(getattr(StudentProfile, name)) == func.lower(value) for name, value in traits.items())
+        )
     return query

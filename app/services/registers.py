@@ -9,17 +9,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy.orm import load_only
 
 from app import clock
 from app.models import Class, Session, Subject, TeacherRole, User
 from app.services.caller import Caller
-from app.services.classes import TeacherView, teachers_of
+from app.services.classes import TeacherView, class_names, teachers_of
 from app.services.figures import IS_TAKEN
 from app.services.paging import Page, Paging, paginate
 from app.services.sessions import Days, managed
 
 BACK = timedelta(days=30)
 """How far is looked back where nobody says."""
+
+_SHOWN = load_only(
+    Session.class_id, Session.subject_id, Session.department_id, Session.name, Session.session_date, Session.starts_at,
+    Session.ends_at, Session.created_by_id, raiseload=True,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +66,32 @@ def not_taken(
     caller.require(Class, class_id)
     is_over = or_(Session.ends_at < clock.now(), and_(Session.starts_at.is_(None), Session.session_date < caller.today))
     query = (
-        caller.rows(Session, Session, Class.name, Subject.teacher_id)
-        .outerjoin(Class, Class.id == Session.class_id)
-        .outerjoin(Subject, Subject.id == Session.subject_id)
+        caller.rows(Session)
         .where(
             is_over, Session.cancelled_at.is_(None), Session.is_event.is_(False), days.condition(Session.session_date)
         )
         .where(~IS_TAKEN, managed(caller, Session) if mine is None else mine)
+        .options(_SHOWN)
     )
     if class_id is not None:
         query = query.where(Session.class_id == class_id)
     page = paginate(query, paging, {"id": Session.id, "session_date": Session.session_date, "name": Session.name})
-    of_classes = teachers_of(caller, [row.class_id for row, *_ in page.items if row.class_id])
-    without_class = {row.id: teacher_id or row.created_by_id for row, _, teacher_id in page.items if not row.class_id}
-    by_id = caller.by_id(User, set(without_class.values()))
+    return page.of(_registers(caller, page.items))
+
+
+def _registers(caller: Caller, rows: Sequence[Session]) -> list[Register]:
+    """Whose they are is asked once it is known which they are: mostly there is none."""
+    class_ids = {row.class_id for row in rows if row.class_id}
+    names, of_classes = class_names(caller, class_ids), teachers_of(caller, class_ids)
+    others = [row for row in rows if not row.class_id]
+    subjects = caller.by_id(Subject, {row.subject_id for row in others if row.subject_id})
+    leads = {row.id: (row.subject_id and subjects[row.subject_id].teacher_id) or row.created_by_id for row in others}
+    users = caller.by_id(User, set(leads.values()))
     registers = []
-    for row, class_name, _ in page.items:
+    for row in rows:
         if row.class_id:
-            teachers = of_classes[row.class_id]
+            registers.append(Register(row, names[row.class_id], of_classes[row.class_id]))
         else:
-            one = by_id[without_class[row.id]]
-            teachers = [TeacherView(one.id, one.name, TeacherRole.LEAD)]
-        registers.append(Register(row, class_name, teachers))
-    return page.of(registers)
+            one = users[leads[row.id]]
+            registers.append(Register(row, None, [TeacherView(one.id, one.name, TeacherRole.LEAD)]))
+    return registers

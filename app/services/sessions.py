@@ -317,13 +317,12 @@ def list_sessions(
 
 
 def how_many_active(caller: Caller) -> Select[Any]:
-    """Query of how many are, of those that the caller manages."""
-    query = caller.rows(Session, func.count()).where(managed(caller, Session))
-    return _having(query, caller, SessionStatus.ACTIVE)
+    """Query of how many of the organisation's are."""
+    return _having(caller.rows(Session, func.count()), caller, SessionStatus.ACTIVE)
 
 
 def _having(query: Select[Any], caller: Caller, status: SessionStatus | None) -> Select[Any]:
-    now = clock.now()
+    now = caller.now
     if status:
         is_cancelled, is_closed = Session.cancelled_at.is_not(None), Session.closed_at.is_not(None)
         query = query.where(is_cancelled if status == SessionStatus.CANCELLED else ~is_cancelled)

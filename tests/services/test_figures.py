@@ -252,6 +252,8 @@ def questions(world: World) -> Iterator[tuple[Filters, tuple[By, ...]]]:
         for span in (Days(), long, Days(MONDAY.date().replace(day=1)), Days(None, MONDAY.date() + timedelta(days=34))):
             yield Filters(basis=basis, days=span), (By.PERSON,)
             yield Filters(basis=basis, days=span, department="Science"), ()
+        for span in (Days(date.min, date.max), Days(date.min), Days(long.last, long.first), Days(date.max)):
+            yield Filters(basis=basis, days=span), ()
         yield Filters(basis=basis, year="7"), (By.PERSON,)
         yield Filters(basis=basis, department="Science"), (By.DAY,)
         yield Filters(basis=basis, days=days, student_ids=some), (By.PERSON,)
