@@ -94,8 +94,9 @@ def main(sessions: int, sample: int, kind: str) -> None:
         app.extensions["backend"] = Nowhere()  # so that nobody tells of the alerts meanwhile
         with app.app_context():
             installation.prepare()
-            teacher = Cast(app).teacher()
-            fill(teacher, sessions)
+            cast = Cast(app)
+            teacher = cast.teacher()
+            fill(teacher, cast.student(), sessions)
             students = list(db.session.scalars(select(User.id).where(User.role == Role.STUDENT)))
             fill_marks_and_notes(teacher, students)
             stay_away(students)

@@ -61,25 +61,28 @@ EACH_ROUND = 5
 
 @dataclass
 class Filled:
-    """An installation with records, a teacher of it, and MARKED students of their class."""
+    """An installation with records, a teacher of it, and MARKED students of their class, of whom the first is signed
+    in."""
 
     app: APIFlask
     cast: Cast
     teacher: Person
+    student: Person
     class_id: str
     students: list[str]
 
 
-def fill(teacher: Person, days: int) -> tuple[str, list[str]]:
-    """A class, and the ids of MARKED students who are in it."""
+def fill(teacher: Person, student: Person, days: int) -> tuple[str, list[str]]:
+    """A class, and the ids of MARKED students who are in it, of whom this one is the first."""
+    assert student.id
     organisation = {"organisation_id": teacher.organisation_id, "created_at": clock.now()}
     subject = make(Subject, name="Maths", organisation_id=teacher.organisation_id)
-    classes, students = [uuid7() for _ in range(CLASSES)], [uuid7() for _ in range(STUDENTS)]
+    classes, students = [uuid7() for _ in range(CLASSES)], [student.id, *(uuid7() for _ in range(STUDENTS - 1))]
     _insert(Class, [organisation | {"id": id_, "name": f"Class {n}", "join_code": f"{n:06}", "subject_id": subject.id,
                                     "description": "", "is_active": True, "policy": {}}
                     for n, id_ in enumerate(classes)])  # fmt: skip
     person = organisation | {"role": Role.STUDENT, "status": UserStatus.ACTIVE, "first_name": "Ada"}
-    _insert(User, [person | {"id": id_, "last_name": f"Lovelace {n}"} for n, id_ in enumerate(students)])
+    _insert(User, [person | {"id": id_, "last_name": f"Lovelace {n}"} for n, id_ in enumerate(students) if n])
     made_by = organisation | {"created_by_id": teacher.id, "is_event": False, "is_changed": False, "description": ""}
     record = organisation | {"source": Source.MANUAL, "verification": Verification.VERIFIED, "is_office": False}
     record |= {"forgot_to_check_out": False, "marked_by_id": teacher.id, "flags": []}
@@ -183,6 +186,8 @@ def plainly(organisation_id: uuid.UUID, today: date, student: str) -> dict[str, 
         "dashboard of the office": ask(people, *dashboard),
         "dashboard of the administrator": ask(people, sessions, *dashboard[:2]),
         "dashboard of a teacher": ask(by_class, not_taken),
+        "dashboard of a student": ask(*(query.where(Record.student_id == uuid.UUID(student))
+                                        for query in (of_all.group_by(Record.status), by_class, by_student))),
         "trends by month": ask(by_day),
         "organisation's summary": ask(by_class, by_student, of_all.group_by(Record.status)),
         "a page by student and subject": ask(by_student),
@@ -211,6 +216,7 @@ def calls(of: Filled) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "dashboard of the office", get("dashboard/stats")
     yield "dashboard of the administrator", get("admin/dashboard/stats")
     yield "dashboard of a teacher", get("dashboard/teacher", teacher)
+    yield "dashboard of a student", get("dashboard/student", of.student)
     yield "trends by month", get("reports/attendance/trends?interval=month")
     yield "organisation's summary", get("reports/organization/summary?per_page=100")
     yield "a page by student and subject", get("attendance/reports?per_page=50")
@@ -239,9 +245,9 @@ def filled(kind: str, records: int) -> Iterator[Filled]:
         with app.app_context():
             installation.prepare()
             cast = Cast(app)
-            teacher = cast.teacher()
+            teacher, student = cast.teacher(), cast.student()
             begun = time.perf_counter()
-            class_id, students = fill(teacher, records // STUDENTS)
+            class_id, students = fill(teacher, student, records // STUDENTS)
             filled = time.perf_counter()
             counting.count_due()
             counted = time.perf_counter()
@@ -252,7 +258,7 @@ def filled(kind: str, records: int) -> Iterator[Filled]:
             print(f"{kind}: {records:,} records in {filled - begun:.0f} s, counted in {counted - filled:.0f} s, "
                   f"statistics in {time.perf_counter() - counted:.1f} s", flush=True)  # fmt: skip
             db.session.remove()
-        yield Filled(app, cast, teacher, class_id, students)
+        yield Filled(app, cast, teacher, student, class_id, students)
         with app.app_context():
             db.engine.dispose()
         app.extensions["face_pool"].close()

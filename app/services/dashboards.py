@@ -148,7 +148,7 @@ def stats(caller: Caller) -> Stats:
         total_students=by_role[Role.STUDENT],
         total_teachers=by_role[Role.TEACHER],
         today_attendance=by_day.get((caller.today,), none).percentage,
-        average_attendance=sum(by_day.values(), none).percentage,
+        average_attendance=sum(by_month.values(), none).percentage,
         monthly_trend=[Month(f"{first:%Y-%m}", by_month.get(first, none)) for first in months],
         recent_activities=_activities(caller),
     )
