@@ -7,8 +7,9 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet
 run: .venv/installed
 	@$(BIN)/python run.py
 
+# the servers that tests start need not compile all modules anew, each for itself
 test: .venv/installed-dev
-	@$(BIN)/python -m pytest
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 lint: .venv/installed-dev
 	@$(BIN)/ruff check .

@@ -58,7 +58,7 @@ def filled(settings: Settings, days: int) -> str:
     with app.app_context():
         installation.prepare()
         cast = Cast(app)
-        fill(cast.teacher(), days)
+        fill(cast.teacher(), cast.student(), days)
         admin = cast.person(Role.ADMIN)
         if db.engine.dialect.name == "postgresql":
             db.session.connection().exec_driver_sql("ANALYZE")

@@ -16,8 +16,8 @@ from tests.crowd import Crowd, at_once, crowd, serving, until_killed
 from tests.databases import database, listening
 
 PEOPLE = 300
-KILLS = {"sqlite": 6}
-"""Elsewhere two, so that on all three it dies ten times: starting the server anew takes long."""
+KILLS = {"sqlite": 4}
+"""Elsewhere three, so that on all three it dies ten times: starting the server anew takes long."""
 BEFORE_IT_DIES = 15
 """So many are answered, of twice as many who ask."""
 
@@ -40,7 +40,7 @@ def test_who_was_told_that_they_are_checked_in_is_so_however_often_the_server_di
         everybody = crowd(tmp_path, url, PEOPLE)
         told = set[int]()
         unsure = list(range(PEOPLE))
-        left = kills = KILLS.get(kind, 2)
+        left = kills = KILLS.get(kind, 3)
         while left:
             with serving(tmp_path, everybody.environment | {"WEB_WORKERS": "2"}) as program:
                 some = unsure[: 2 * BEFORE_IT_DIES]
