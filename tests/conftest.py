@@ -21,7 +21,7 @@ from app import clock, create_app
 from app.extensions import db, limiter, settings
 from app.faces import ROOM, FacePool, Progress, Wanted
 from app.faces.pool import Result
-from app.models import Base, Organisation, Role, SignIn, User
+from app.models import Base, Guardian, Organisation, Role, SignIn, User
 from app.services import installation
 from config import Settings
 from tests.databases import database, hasty, listening
@@ -105,6 +105,14 @@ class Cast:
 
     def student(self, **values: Any) -> Person:
         return self.person(Role.STUDENT, **values)
+
+    def parent(self, *children: Person, **values: Any) -> Person:
+        """Of these students of one organisation."""
+        parent = self.person(Role.PARENT, children[0].organisation_id, **values)
+        with self.app.app_context():
+            for child in children:
+                make(Guardian, organisation_id=child.organisation_id, student_id=child.id, parent_id=parent.id)
+        return parent
 
 
 def settings_for(folder: Path, **values: Any) -> Settings:

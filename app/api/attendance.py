@@ -207,7 +207,7 @@ def list_statuses() -> dict[str, Any]:
 @attendance.input(MarkedListIn, location="query")
 @attendance.output(MarkedPageOut)
 def search(query_data: MarkedListIn) -> Page[MarkedRecord]:
-    """Records, the latest day's first: staff see all, parents their children's, students their own"""
+    """Records, the newest first: staff see all, parents their children's, students their own"""
     return marking.search(caller(), query_data.wanted(), query_data.paging)
 
 

@@ -98,6 +98,7 @@ class Record(Tenant, Base):
         UniqueConstraint("organisation_id", "session_id", "student_id"),
         Index(None, "organisation_id", "student_id"),
         Index(None, "organisation_id", "verification"),
+        Index(None, "organisation_id", "marked_at"),
     )
 
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id"))

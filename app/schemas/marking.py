@@ -187,7 +187,7 @@ class MarkedListIn(PageIn):
     student_id: uuid.UUID | None = None
     class_id: uuid.UUID | None = None
     subject_id: uuid.UUID | None = None
-    sort: Annotated[list[str], SortBy("date", "timestamp")] = Field(default_factory=lambda: ["-date"])
+    sort: Annotated[list[str], SortBy("date", "timestamp")] = Field(default_factory=list)
 
     def wanted(self) -> RecordFilter:
         days = Days(self.date or self.start_date, self.date or self.end_date)

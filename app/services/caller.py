@@ -98,16 +98,20 @@ class Caller:
 
     def owns(self, model: Any) -> ColumnElement[bool]:
         """The condition that keeps a query to the organisation: `rows` has it for its model, a join adds its own."""
-        return _owned(model, self.organisation_id)
+        own = self.organisation_id
+        recurs = isinstance(model, type) and isinstance(own, uuid.UUID)  # an alias may be made for one statement
+        return _known_owned(model, own) if recurs else _owned(model, own)
 
 
-@lru_cache(1024)
 def _owned(model: Any, organisation_id: Any) -> ColumnElement[bool]:
-    """Put together once: every statement has some."""
     if not issubclass(inspect(model).mapper.class_, Tenant):
         raise TypeError(f"{model} belongs to no organisation")
     owned: ColumnElement[bool] = model.organisation_id == organisation_id
     return owned
+
+
+_known_owned = lru_cache(1024)(_owned)
+"""Put together once: every statement has some."""
 
 
 def system(organisation: Organisation, user_id: uuid.UUID | None = None) -> Caller:

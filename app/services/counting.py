@@ -54,7 +54,7 @@ MATTERS = {
     Session: {"class_id", "session_date", "cancelled_at"},
 }
 """What counts depend on."""
-_ALL = func.sum(sum((getattr(DayCount, name) for name in STATUSES), literal(0)))
+_RECORDS = func.sum(sum((getattr(DayCount, name) for name in STATUSES), literal(0)))
 
 
 def count_due() -> None:
@@ -93,7 +93,7 @@ def _forget() -> None:
 
 def how_many(organisation_id: uuid.UUID, class_id: uuid.UUID | None, days: Days) -> Select[Any]:
     """Query of how many records there are of these days: of sessions that are counted, what they were counted for."""
-    kept = select(func.coalesce(_ALL, 0)).where(
+    kept = select(func.coalesce(_RECORDS, 0)).where(
         DayCount.organisation_id == organisation_id, DayCount.is_month.is_(False), days.condition(DayCount.day),
         DayCount.of_id == (class_id or organisation_id),
     )  # fmt: skip

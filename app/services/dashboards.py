@@ -164,9 +164,10 @@ def admin_stats(caller: Caller, days: Days) -> AdminStats:
         today = total(caller, Filters(Days(caller.today, caller.today)))
     whose = {"organisation_id": caller.organisation_id, "now": caller.now, "today": caller.today}
     numbers = db.session.execute(_NUMBERS, whose).all()
+    active, held = numbers[0][2:] if numbers else (0, 0)
     return AdminStats(
         users_by_role=dict.fromkeys(Role, 0) | {role: count for role, count, *_ in numbers},
-        sessions=SessionNumbers(*numbers[0][2:]),  # whoever asks is one of the people
+        sessions=SessionNumbers(int(active), int(held)),
         today=today,
         start_date=first,
         end_date=last,

@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ColumnElement,
     Select,
-    String,
     Subquery,
     and_,
     bindparam,
@@ -101,9 +100,13 @@ class Filters:
 
     @property
     def traits(self) -> dict[str, Any]:
-        """What is said of people, by name; an empty text says nothing."""
-        said = {"department": self.department, "year": self.year, "section": self.section}
-        return {name: value for name, value in said.items() if isinstance(value, ColumnElement) or value}
+        """What is said of people, by name, in small letters; an empty text says nothing."""
+        said = {name: getattr(self, name) for name in _TRAITS}
+        return {
+            name: value if isinstance(value, ColumnElement) else value.strip().lower()  # the former stands for one
+            for name, value in said.items()
+            if isinstance(value, ColumnElement) or value
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +148,13 @@ _COUNTED = tuple(func.sum(getattr(DayCount, name)) for name in FIGURES)
 _RECORDED = tuple(func.sum(case((Record.status == status, 1), else_=0)) for status in Status)
 _of_session = and_(_Other.organisation_id == Session.organisation_id, _Other.session_id == Session.id)
 IS_TAKEN = select(_Other.id).where(_of_session, _Other.source.not_in(BY_ITSELF)).correlate(Session).exists()
-"""The condition that somebody was marked in a session or checked in, be it whoever."""
-IDS = ("class_id", "subject_id", "student_id", "teacher_id")
-SETS = ("class_ids", "student_ids")
-TRAITS = ("department", "year", "section")
-ONE_DAY = timedelta(days=1)
+"""The condition that somebody was marked in a session or checked in, be it whoever; for queries of an organisation's
+sessions, whose it is."""
+_IDS = ("class_id", "subject_id", "student_id", "teacher_id")
+_SETS = ("class_ids", "student_ids")
+_TRAITS = ("department", "year", "section")
+"""The parameters of `_query` that are named as filters are."""
+_ONE_DAY = timedelta(days=1)
 Key = tuple[Any, ...]
 T = TypeVar("T")
 
@@ -196,11 +201,13 @@ def _figure(caller: Caller, values: Sequence[int]) -> Figure:
 
 def _parameters(caller: Caller, filters: Filters) -> dict[str, Any]:
     """What `_query` asks for, by name: what is not given is not among them."""
-    days = Days(None if filters.days.first == date.min else filters.days.first, filters.days.last)
+    days = filters.days
+    if days.first == date.min:  # before which there is no day, as `_around_months` needs one
+        days = Days(None, days.last)
     before, end = _around_months(days)
     given: dict[str, Any] = {"first": days.first, "last": days.last, "before": before, "end": end}
-    given |= {name: getattr(filters, name) for name in IDS}
-    given |= {name: None if (ids := getattr(filters, name)) is None else [*ids] for name in SETS}
+    given |= {name: getattr(filters, name) for name in _IDS}
+    given |= {name: None if (ids := getattr(filters, name)) is None else [*ids] for name in _SETS}
     said = {name: value for name, value in given.items() if value is not None} | filters.traits
     return said | {"organisation_id": caller.organisation_id, "now": caller.now, "today": caller.today}
 
@@ -209,11 +216,10 @@ def _parameters(caller: Caller, filters: Filters) -> dict[str, Any]:
 def _query(said: frozenset[str], basis: Basis, by: tuple[By, ...]) -> Any:
     """The statement for whoever asks, put together once for all questions of a kind: that takes longer than to ask
     it."""
-    named: dict[str, Any] = {name: bindparam(name, expanding=name in SETS) for name in said}
-    named |= {name: bindparam(name, type_=String()) for name in said.intersection(TRAITS)}
+    named: dict[str, Any] = {name: bindparam(name, expanding=name in _SETS) for name in said}
     days = Days(named.get("first"), named.get("last"))
-    filters = Filters(days, basis=basis, **{name: named.get(name) for name in (*IDS, *SETS, *TRAITS)})
-    summed = _summed(anybody(), filters, by, _days_or_months(days, named.get("before"), named.get("end")))
+    filters = Filters(days, basis=basis, **{name: named.get(name) for name in (*_IDS, *_SETS, *_TRAITS)})
+    summed = _summed(anybody(), filters, by)
     recorded = _recorded(anybody(), filters, by)
     if summed is None:
         return recorded
@@ -221,9 +227,7 @@ def _query(said: frozenset[str], basis: Basis, by: tuple[By, ...]) -> Any:
     return union_all(summed, recorded.where(Session.counted_at.is_(None)))
 
 
-def _summed(
-    caller: Caller, filters: Filters, by: Sequence[By], days_or_months: ColumnElement[bool]
-) -> Select[Any] | None:
+def _summed(caller: Caller, filters: Filters, by: Sequence[By]) -> Select[Any] | None:
     """The sums of days that are counted; None where they are not kept by what is asked for."""
     if filters.subject_id is not None or filters.teacher_id is not None or {By.SUBJECT, By.START} & {*by}:
         return None
@@ -241,7 +245,7 @@ def _summed(
         whose = DayCount.of_id == caller.organisation_id
     grouped = [columns[each] for each in by]
     query = _of_people(caller, *grouped, *_COUNTED) if of_people else caller.rows(DayCount, *grouped, *_COUNTED)
-    when = _days(filters.days) if By.DAY in by else days_or_months
+    when = _days(filters.days) if By.DAY in by else _days_or_months(filters.days)
     return query.where(whose, _is_wanted(filters, DayCount), when).group_by(*grouped)
 
 
@@ -258,12 +262,17 @@ def _days(days: Days, counts: Any = DayCount) -> ColumnElement[bool]:
     return and_(counts.is_month.is_(False), days.condition(counts.day))
 
 
-def _days_or_months(days: Days, before: Any, end: Any) -> ColumnElement[bool]:
-    """The months that are within these days as a whole, and the days before and after them (`_around_months`)."""
-    months = and_(true() if before is None else DayCount.day > before, true() if end is None else DayCount.day < end)
+def _days_or_months(days: Days) -> ColumnElement[bool]:
+    """The months that are within these days as a whole, and the days before and after them: the parameters before and
+    end are those of `_around_months`."""
+    before: Any = bindparam("before")
+    end: Any = bindparam("end")
+    months = and_(
+        true() if days.first is None else DayCount.day > before, true() if days.last is None else DayCount.day < end
+    )
     beside = or_(
-        false() if before is None else DayCount.day.between(days.first, before),
-        false() if end is None else DayCount.day.between(end, days.last),
+        false() if days.first is None else DayCount.day.between(days.first, before),
+        false() if days.last is None else DayCount.day.between(end, days.last),
     )
     return or_(and_(DayCount.is_month, months), and_(DayCount.is_month.is_(False), beside))
 
@@ -274,12 +283,12 @@ def _around_months(days: Days) -> tuple[date | None, date | None]:
     before = end = None
     first, last = days.first, days.last
     if first is not None and last is not None and first > last:
-        return first - ONE_DAY, last + ONE_DAY
+        return first - _ONE_DAY, last + _ONE_DAY
     if first is not None:
-        before = first - ONE_DAY if first.day == 1 else first.replace(day=monthrange(first.year, first.month)[1])
+        before = first - _ONE_DAY if first.day == 1 else first.replace(day=monthrange(first.year, first.month)[1])
         before = before if last is None else min(before, last)
     if last is not None:
-        end = (last + ONE_DAY if last < date.max else last).replace(day=1)
+        end = (last + _ONE_DAY if last < date.max else last).replace(day=1)
         end = end if first is None else max(end, first)
     return before, end
 
@@ -447,10 +456,8 @@ def people(caller: Caller, filters: Filters) -> Select[Any]:
     query, traits = caller.rows(User, User.id), filters.traits
     if "department" in traits:
         query = query.join(Department, and_(Department.id == User.department_id, caller.owns(Department)))
-        query = query.where(func.lower(Department.name) == func.lower(traits.pop("department")))
+        query = query.where(func.lower(Department.name) == traits.pop("department"))
     if traits:
         query = query.join(StudentProfile, and_(StudentProfile.user_id == User.id, caller.owns(StudentProfile)))
-        query = query.where(
-            *(func.lower(getattr(StudentProfile, name)) == func.lower(value) for name, value in traits.items())
-        )
+        query = query.where(*(func.lower(getattr(StudentProfile, name)) == value for name, value in traits.items()))
     return query

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -238,7 +238,8 @@ def _because(reason: str | None) -> None:
 
 
 def search(caller: Caller, wanted: RecordFilter, paging: Paging) -> Page[MarkedRecord]:
-    """Records of those whom the caller may see."""
+    """Records of those whom the caller may see. Unless it is said how they are sorted, all of them come by when they
+    were marked, which an index knows, and some by their day first."""
     of_sessions = [wanted.days.condition(Session.session_date)] if wanted.days != Days() else []
     of_records: list[ColumnElement[bool]] = []
     if not caller.is_staff:
@@ -257,7 +258,9 @@ def search(caller: Caller, wanted: RecordFilter, paging: Paging) -> Page[MarkedR
             counted = counted.join(Session, _of_session(caller)).where(*of_sessions)
     else:
         counted = how_many(caller.organisation_id, wanted.class_id, wanted.days)
-    # which ones they are before all that is shown of them: a day has thousands, and they are put in order
+    if not paging.sort:
+        paging = replace(paging, sort=["-date", "-timestamp"] if of_records or of_sessions else ["-timestamp"])
+    # which ones they are before all that is shown of them: of a day thousands are put in order
     found = caller.rows(Record, Record.id).join(Session, _of_session(caller)).where(*of_records, *of_sessions)
     columns = {
         "id": (Session.id, Record.student_id),

@@ -451,7 +451,7 @@ def settings_of(decided: dict[str, Any]) -> OrganisationSettings:
 
 @lru_cache(1024)
 def _read(decided: str) -> OrganisationSettings:
-    """Every request asks for them, and they hardly ever change."""
+    """Every request asks for them, and they hardly ever change. Many share what is returned: nobody changes it."""
     return OrganisationSettings.model_validate_json(decided, context=WHOLE)
 
 

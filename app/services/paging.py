@@ -61,6 +61,10 @@ class _Order:
         beyond: ColumnElement[bool] = self.column < value if self.is_descending else self.column > value
         return beyond
 
+    def from_(self, value: Any) -> ColumnElement[bool]:
+        beginning: ColumnElement[bool] = self.column <= value if self.is_descending else self.column >= value
+        return beginning
+
     @property
     def is_never_null(self) -> bool:
         """Databases do not agree on which side of the others nothing is."""
@@ -145,7 +149,7 @@ def _after(order: Sequence[_Order], values: Sequence[Any]) -> ColumnElement[bool
     ]
     first = order[0]
     # what the others say already, in a form for which a database uses an index
-    return and_(or_(first.column == values[0], first.beyond(values[0])), or_(*steps))
+    return and_(first.from_(values[0]), or_(*steps))
 
 
 def _read(token: str, paging: Paging, order: Sequence[_Order]) -> _Cursor:

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import load_only
 
-from app import clock
 from app.models import Class, Session, Subject, TeacherRole, User
 from app.services.caller import Caller
 from app.services.classes import TeacherView, class_names, teachers_of
@@ -64,7 +63,7 @@ def not_taken(
     """
     days = Days(days.first or caller.today - BACK, days.last)
     caller.require(Class, class_id)
-    is_over = or_(Session.ends_at < clock.now(), and_(Session.starts_at.is_(None), Session.session_date < caller.today))
+    is_over = or_(Session.ends_at < caller.now, and_(Session.starts_at.is_(None), Session.session_date < caller.today))
     query = (
         caller.rows(Session)
         .where(

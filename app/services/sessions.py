@@ -308,7 +308,7 @@ def list_sessions(
     mine: ColumnElement[bool] | None = None,
 ) -> Page[SessionView]:
     """The sessions that the caller manages. mine: as of `managed`, where that is at hand."""
-    query = _having(caller.rows(Session), caller, status).where(managed(caller, Session) if mine is None else mine)
+    query = _of_status(caller.rows(Session), caller, status).where(managed(caller, Session) if mine is None else mine)
     query = query.where(days.condition(Session.session_date))
     columns = {"id": Session.id, "session_date": Session.session_date, "name": Session.name,
                "starts_at": Session.starts_at}  # fmt: skip
@@ -318,10 +318,10 @@ def list_sessions(
 
 def how_many_active(caller: Caller) -> Select[Any]:
     """Query of how many of the organisation's are."""
-    return _having(caller.rows(Session, func.count()), caller, SessionStatus.ACTIVE)
+    return _of_status(caller.rows(Session, func.count()), caller, SessionStatus.ACTIVE)
 
 
-def _having(query: Select[Any], caller: Caller, status: SessionStatus | None) -> Select[Any]:
+def _of_status(query: Select[Any], caller: Caller, status: SessionStatus | None) -> Select[Any]:
     now = caller.now
     if status:
         is_cancelled, is_closed = Session.cancelled_at.is_not(None), Session.closed_at.is_not(None)

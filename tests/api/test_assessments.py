@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.models import Assessment, Guardian, Organisation, Role, StudentProfile, Subject, Term
+from app.models import Assessment, Organisation, Role, StudentProfile, Subject, Term
 from app.services import printouts
 from tests.conftest import Cast, Person
 from tests.factories import make
@@ -41,13 +41,6 @@ def record(person: Person, student: Person, **values: Any) -> Any:
     answer = person.post(ALL, EXAM | {"student_id": str(student.id)} | values)
     assert answer.status_code == 201, answer.text
     return answer.json
-
-
-def parent_of(cast: Cast, student: Person) -> Person:
-    parent = cast.person(Role.PARENT)
-    with cast.app.app_context():
-        make(Guardian, organisation_id=parent.organisation_id, student_id=student.id, parent_id=parent.id)
-    return parent
 
 
 def averages(person: Person, student: Person, query: str = "") -> Any:
@@ -186,7 +179,7 @@ def test_a_scale_may_have_one_grade(room: Classroom, admin: Person) -> None:
 def test_students_and_parents_see_their_own_alone(room: Classroom, cast: Cast) -> None:
     ada, grace = room.students["Ada"], room.students["Grace"]
     own, other = record(room.teacher, ada)["id"], record(room.teacher, grace)["id"]
-    parent = parent_of(cast, ada)
+    parent = cast.parent(ada)
     for person in (ada, parent):
         assert [row["id"] for row in person.get(ALL).json["items"]] == [own]
         assert person.get(f"{ALL}/{own}").status_code == 200

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.models import Class, Department, Role, User
 from app.services.charts import BarChart, Line, LineChart, draw
 from tests.api import test_dashboards as dashboards
-from tests.api.test_dashboards import fill, lesson, parent_of
+from tests.api.test_dashboards import fill, lesson
 from tests.conftest import Cast, Person
 from tests.factories import make
 from tests.statements import counted
@@ -68,11 +68,11 @@ def test_a_persons_days_are_counted_by_what_they_were(room: Classroom) -> None:
 
 def test_whose_calendar_one_may_see(room: Classroom, cast: Cast) -> None:
     ada = room.students["Ada"]
-    seeing = [ada, room.teacher, cast.teacher(), cast.person(Role.ADMIN), parent_of(cast, ada)]
+    seeing = [ada, room.teacher, cast.teacher(), cast.person(Role.ADMIN), cast.parent(ada)]
     not_seeing = [
         room.students["Grace"],
         cast.person(Role.EMPLOYEE),
-        parent_of(cast, room.students["Grace"]),
+        cast.parent(room.students["Grace"]),
         cast.person(Role.ADMIN, cast.other_organisation()),
     ]
     assert [person.get(path_of(ada)).status_code for person in seeing] == [200] * 5

@@ -73,15 +73,6 @@ def figure(*counts: int, percentage: float | None) -> dict[str, Any]:
     }
 
 
-def parent_of(cast: Cast, *children: Person, **values: Any) -> Person:
-    parent = cast.person(Role.PARENT, **values)
-    with cast.app.app_context():
-        for child in children:
-            own = {"organisation_id": child.organisation_id, "student_id": child.id}
-            make(Guardian, **own, parent_id=parent.id, name="A parent")
-    return parent
-
-
 @pytest.mark.parametrize("role", Role)
 def test_each_role_sees_its_own(cast: Cast, role: Role) -> None:
     person = cast.person(role)
@@ -294,7 +285,7 @@ def test_of_one_day_the_later_session_is_the_later_one(room: Classroom, cast: Ca
 def test_parents_see_each_of_their_children_and_nobody_else(room: Classroom, cast: Cast) -> None:
     lesson(room, "2026-03-11", Ada="present", Grace="absent", Mary="absent")
     lesson(room, "2026-03-12", Ada="late", Grace="absent", Mary="absent")
-    parent = parent_of(cast, room.students["Grace"], room.students["Ada"])
+    parent = cast.parent(room.students["Grace"], room.students["Ada"])
     children = get(parent, "/api/dashboard/parent")["children"]
     assert [child["student"]["first_name"] for child in children] == ["Ada", "Grace"]
     assert [child["attendance"]["percentage"] for child in children] == [100, 0]
@@ -313,7 +304,7 @@ def fill(room: Classroom, cast: Cast, sessions: int) -> None:
 
 
 def test_statements_do_not_grow_with_the_records(room: Classroom, cast: Cast) -> None:
-    parent = parent_of(cast, *room.students.values())
+    parent = cast.parent(*room.students.values())
     people = {
         "/dashboard/stats": room.teacher,
         "/admin/dashboard/stats": cast.person(Role.ADMIN),
@@ -338,7 +329,7 @@ def test_statements_do_not_grow_with_the_children(room: Classroom, cast: Cast) -
     lesson(room, "2026-03-11", Ada="present", Grace="absent", Mary="absent")
     numbers = []
     for children in (["Ada"], ["Ada", "Grace", "Mary"]):
-        parent = parent_of(cast, *(room.students[name] for name in children))
+        parent = cast.parent(*(room.students[name] for name in children))
         with counted(cast.app) as statements:
             assert len(get(parent, "/dashboard/parent")["children"]) == len(children)
         numbers.append(len(statements))
@@ -346,7 +337,7 @@ def test_statements_do_not_grow_with_the_children(room: Classroom, cast: Cast) -
 
 
 def test_who_has_the_answer_is_told_that_nothing_has_changed(room: Classroom, cast: Cast) -> None:
-    parent = parent_of(cast, room.students["Ada"])
+    parent = cast.parent(room.students["Ada"])
     for path, person in (
         ("/dashboard/stats", room.teacher),
         ("/admin/dashboard/stats", cast.person(Role.ADMIN)),
@@ -365,7 +356,7 @@ def test_who_has_the_answer_is_told_that_nothing_has_changed(room: Classroom, ca
 
 
 def test_a_former_student_is_no_longer_among_the_numbers(room: Classroom, cast: Cast) -> None:
-    parent = parent_of(cast, room.students["Ada"], room.students["Grace"])
+    parent = cast.parent(room.students["Ada"], room.students["Grace"])
     admin = cast.person(Role.ADMIN)
     assert admin.delete(f"/students/{room.students['Grace'].id}").status_code == 200
     assert get(admin, "/dashboard/stats")["total_students"] == 2

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app import clock
 from app.extensions import db, settings
-from app.models import Enrolment, FaceTemplate, Guardian, Role, StudentProfile, User, UserStatus
+from app.models import Enrolment, FaceTemplate, Role, StudentProfile, User, UserStatus
 from app.services import face_report, face_retention, retention
 from app.services.consents import years_before
 from app.services.vault import SEALED
@@ -57,18 +57,11 @@ def born(cast: Cast, student: Person, day: date) -> None:
             db.session.commit()
 
 
-def parent_of(cast: Cast, child: Person) -> Person:
-    parent = cast.person(Role.PARENT, organisation_id=child.organisation_id)
-    with cast.app.app_context():
-        make(Guardian, organisation_id=child.organisation_id, student_id=child.id, parent_id=parent.id)
-    return parent
-
-
 def minor(cast: Cast) -> tuple[Person, Person]:
     """A child of about ten years, and their parent."""
     child = cast.student(first_name="Eileen")
     born(cast, child, years_before(clock.today("UTC"), 10))
-    return child, parent_of(cast, child)
+    return child, cast.parent(child)
 
 
 def kept(cast: Cast) -> int:
@@ -213,7 +206,7 @@ def test_what_a_child_of_unknown_age_allowed_holds_until_the_age_is_known(cast: 
     assert decide(child, True).json["accepted"] is True
     born(cast, child, years_before(clock.today("UTC"), 10))
     assert child.get("/api/face-data/consent").json["accepted"] is False
-    assert decide(parent_of(cast, child), True, child).json["accepted"] is True
+    assert decide(cast.parent(child), True, child).json["accepted"] is True
 
 
 def test_the_organisation_sets_the_age(cast: Cast, admin: Person) -> None:

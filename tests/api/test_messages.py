@@ -38,13 +38,6 @@ def ada(room: Classroom) -> Person:
     return room.students["Ada"]
 
 
-def parent_of(cast: Cast, admin: Person, *children: Person) -> Person:
-    parent = cast.person(Role.PARENT, first_name="Annabella", last_name="Milbanke")
-    linked = admin.put(f"/api/admin/users/{parent.id}", {"student_ids": [str(child.id) for child in children]})
-    assert linked.status_code == 200, linked.text
-    return parent
-
-
 def send(person: Person, **values: Any) -> Any:
     return person.post("/api/messages", WORDS | values)
 
@@ -62,7 +55,7 @@ def test_a_class_and_its_parents_are_told_once_each(
     cast: Cast, room: Classroom, ada: Person, admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grace = room.students["Grace"]
-    of_ada, of_both = parent_of(cast, admin, ada), parent_of(cast, admin, ada, grace)
+    of_ada, of_both = cast.parent(ada), cast.parent(ada, grace)
     cast.student()
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now)
@@ -81,8 +74,8 @@ def test_a_class_and_its_parents_are_told_once_each(
 
 
 @pytest.mark.parametrize("to", ["parents", "students"])
-def test_named_students_or_their_parents(cast: Cast, ada: Person, admin: Person, to: str) -> None:
-    people = {"students": ada.id, "parents": parent_of(cast, admin, ada).id}
+def test_named_students_or_their_parents(cast: Cast, ada: Person, to: str) -> None:
+    people = {"students": ada.id, "parents": cast.parent(ada).id}
     assert send(cast.teacher(), student_ids=[str(ada.id)], to=[to]).status_code == 201
     assert notified(cast).keys() == {people[to]}
 
@@ -108,7 +101,7 @@ def test_a_teacher_writes_to_a_class_that_they_teach_an_administrator_to_any(
 def test_families_write_to_teachers_of_their_classes_and_to_nobody_else(
     cast: Cast, room: Classroom, ada: Person, admin: Person
 ) -> None:
-    parent, teacher, other = parent_of(cast, admin, ada), room.teacher, cast.teacher()
+    parent, teacher, other = cast.parent(ada), room.teacher, cast.teacher()
     for person in (ada, parent):
         assert send(person, user_ids=[str(teacher.id)]).json["people"] == 1
         for values in (
@@ -179,11 +172,11 @@ def test_one_sees_what_one_has_sent_the_latest_first(room: Classroom, ada: Perso
     assert ada.get("/api/messages/sent").json["items"] == []
 
 
-def test_however_many_are_told_the_statements_are_as_many(cast: Cast, room: Classroom, admin: Person) -> None:
+def test_however_many_are_told_the_statements_are_as_many(cast: Cast, room: Classroom) -> None:
     numbers = []
     for names in (("Mary",), ("Emmy", "Lise", "Sofia", "Hypatia")):
         for name in names:
-            parent_of(cast, admin, room.join(name))
+            cast.parent(room.join(name))
         with counted(cast.app) as said:
             assert send(room.teacher, class_id=room.id).status_code == 201
         numbers.append(len(said))
@@ -193,7 +186,7 @@ def test_however_many_are_told_the_statements_are_as_many(cast: Cast, room: Clas
 def test_a_message_is_erased_with_who_wrote_it_and_with_whom_it_is_about(
     cast: Cast, room: Classroom, ada: Person, admin: Person
 ) -> None:
-    parent = parent_of(cast, admin, ada)
+    parent = cast.parent(ada)
     send(parent, user_ids=[str(room.teacher.id)])
     send(room.teacher, student_ids=[str(ada.id)], to=["parents"])
     assert notified(cast).keys() == {room.teacher.id, parent.id}

@@ -68,15 +68,8 @@ def admin(cast: Cast) -> Person:
 
 
 @pytest.fixture
-def parent(cast: Cast, admin: Person, room: Classroom) -> Person:
-    return parent_of(cast, admin, room.students["Ada"])
-
-
-def parent_of(cast: Cast, admin: Person, *children: Person) -> Person:
-    parent = cast.person(Role.PARENT)
-    linked = admin.put(f"/api/admin/users/{parent.id}", {"student_ids": [str(child.id) for child in children]})
-    assert linked.status_code == 200, linked.text
-    return parent
+def parent(cast: Cast, room: Classroom) -> Person:
+    return cast.parent(room.students["Ada"])
 
 
 def lesson(room: Classroom, days: int = 0, **values: Any) -> str:
@@ -202,7 +195,7 @@ def test_what_was_corrected_while_the_mail_server_was_down_is_not_mailed(
     cast: Cast, room: Classroom, parent: Person, at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin = cast.person(Role.ADMIN)
-    other = parent_of(cast, admin, room.join("Mary"))
+    other = cast.parent(room.join("Mary"))
     server = MailServer(free_port())
     monkeypatch.setattr(cast.app.extensions["settings"], "smtp_url", SecretStr(server.url))
     session = lesson(room)
@@ -271,8 +264,8 @@ def test_an_absence_that_comes_back_after_its_mail_was_withdrawn_is_told_again(
 def test_one_that_cannot_be_worded_holds_up_no_other(
     cast: Cast, room: Classroom, at: Any, monkeypatch: pytest.MonkeyPatch, mailing: str
 ) -> None:
-    admin, part = cast.person(Role.ADMIN), {"at_once": "of", "daily": "digest"}[mailing]
-    parents = [parent_of(cast, admin, room.students["Ada"]) for _ in "ab"]
+    part = {"at_once": "of", "daily": "digest"}[mailing]
+    parents = [cast.parent(room.students["Ada"]) for _ in "ab"]
     for parent in parents:
         choose(cast, parent, absence=mailing)
     lesson(room)
@@ -395,12 +388,12 @@ def test_what_could_not_be_sent_waits_for_the_end_of_the_quiet_hours(
 
 
 def test_quiet_hours_are_kept_in_as_many_statements_however_many_mails_wait(
-    cast: Cast, admin: Person, room: Classroom, at: Any
+    cast: Cast, room: Classroom, at: Any
 ) -> None:
     taken = []
     for day, parents in ((0, 1), (1, 5)):
         for _ in range(parents):
-            parent_of(cast, admin, room.students["Ada"])
+            cast.parent(room.students["Ada"])
         decide(cast)
         lesson(room, day)
         for minutes in (80, 100):
@@ -498,7 +491,7 @@ def test_a_daily_mail_that_had_to_wait_is_written_anew_without_what_was_correcte
 def test_who_wants_no_mail_or_cannot_get_any_is_told_in_the_app(
     cast: Cast, admin: Person, room: Classroom, parent: Person, at: Any
 ) -> None:
-    gone = parent_of(cast, admin, room.students["Ada"])
+    gone = cast.parent(room.students["Ada"])
     choose(cast, parent, absence="never")
     lesson(room)
     at(80)
@@ -815,7 +808,7 @@ def test_who_is_no_guardian_any_more_keeps_nothing_that_they_were_told_of_the_ch
     cast: Cast, admin: Person, room: Classroom, at: Any
 ) -> None:
     ada, grace = room.students["Ada"], room.join("Mary")
-    parent = parent_of(cast, admin, ada, grace)
+    parent = cast.parent(ada, grace)
     lesson(room)
     for minutes in (80, 100):
         at(minutes)
@@ -916,7 +909,7 @@ def test_erasing_a_student_erases_what_their_parents_were_told(
 def test_erasing_a_student_loses_nothing_that_a_waiting_daily_mail_says_of_others(
     cast: Cast, admin: Person, room: Classroom, at: Any, is_sent: bool
 ) -> None:
-    parent = parent_of(cast, admin, room.students["Ada"], room.join("Mary"))
+    parent = cast.parent(room.students["Ada"], room.join("Mary"))
     choose(cast, parent, absence="daily")
     lesson(room)
     for minutes in (80, 100, 480):

@@ -13,7 +13,6 @@ from app import clock
 from app.models import (
     BehaviourKind,
     BehaviourNote,
-    Guardian,
     Participation,
     Record,
     Role,
@@ -50,14 +49,6 @@ def get(person: Person, portal: str) -> Any:
     answer = person.get(f"/api/portal/{portal}")
     assert answer.status_code == 200, answer.text
     return answer.json
-
-
-def parent_of(cast: Cast, *children: Person) -> Person:
-    parent = cast.person(Role.PARENT)
-    with cast.app.app_context():
-        for child in children:
-            make(Guardian, organisation_id=parent.organisation_id, student_id=child.id, parent_id=parent.id)
-    return parent
 
 
 def live(cast: Cast, room: Classroom, teaching: Teaching, student: Person) -> None:
@@ -100,7 +91,7 @@ def test_a_parent_sees_their_children_and_nothing_of_others(cast: Cast, room: Cl
     ada, grace = room.students["Ada"], room.students["Grace"]
     for student in (ada, grace):
         live(cast, room, teaching, student)
-    parent = parent_of(cast, ada)
+    parent = cast.parent(ada)
     portal = get(parent, "parent")
     (child,) = portal["children"]
     assert child["attendance"]["student"]["id"] == str(ada.id)
@@ -147,7 +138,7 @@ def test_statements_do_not_grow_with_children(cast: Cast, room: Classroom, teach
         students = list(room.students.values())[:children]
         for student in students[1:]:
             live(cast, room, teaching, student)
-        parent = parent_of(cast, *students)
+        parent = cast.parent(*students)
         with counted(cast.app) as statements:
             assert len(get(parent, "parent")["children"]) == children
         numbers.append(len(statements))
