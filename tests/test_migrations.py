@@ -11,12 +11,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from apiflask import APIFlask
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, text
+from uuid_utils.compat import uuid7
 
-from app import create_app
+from app import clock, create_app
 from app.extensions import db
-from app.models import Base, Class, Role, UserStatus
-from app.services import installation
+from app.models import Base, Class, Organisation, Role, UserStatus
+from app.services import installation, statistics
 from config import ROOT
 from tests.conftest import settings_for
 from tests.databases import database, listening
@@ -63,6 +64,21 @@ def test_a_class_without_a_teacher_and_who_is_yet_to_confirm_an_address_go_down_
                 assert connection.execute(text("SELECT status FROM users")).scalars().all() == ["suspended"]
                 assert connection.execute(text("SELECT COUNT(teacher_id) FROM classes")).scalar() == 1
             db.engine.dispose()
+
+
+def test_after_an_upgrade_sqlite_knows_how_many_rows_its_indexes_find(tmp_path: Path) -> None:
+    app = create_app(settings_for(tmp_path))
+    with app.app_context():
+        flask_migrate.upgrade(directory=MIGRATIONS, revision="0020")
+        many = [{"id": uuid7(), "name": f"School {n}", "time_zone": "UTC"} for n in range(statistics.SMALL)]
+        many = [one | {"created_at": clock.now(), "settings": {}, "description": "", "is_active": True} for one in many]
+        with db.engine.connect().execution_options(write=True) as connection, connection.begin():
+            connection.execute(insert(Organisation), many)
+        installation.prepare()
+        known = text("SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'organisations'")
+        assert db.session.scalar(known)
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_there_is_one_line_of_history() -> None:

@@ -7,6 +7,7 @@ import hmac
 from typing import Any
 
 import flask_migrate
+from alembic.migration import MigrationContext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
@@ -15,6 +16,7 @@ from app import clock
 from app.extensions import db, settings
 from app.models import Organisation, Role, User
 from app.models.people import split_name
+from app.services import statistics
 from app.services.accounts import add_user
 from app.services.errors import AlreadySetUp, NameTaken, WrongSetupCode
 from app.services.passwords import hash_password, require_strong
@@ -28,8 +30,17 @@ OPEN = {"registration": {"rule": "open", "roles": [Role.STUDENT, Role.TEACHER]}}
 
 def prepare() -> None:
     """Bring the tables up to date and make the installation's own organisation, unless they are there."""
+    before = _revision()
     flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+    if before not in {None, _revision()}:
+        statistics.refresh()  # SQLite knows nothing of a new index, takes it for the best and may read all rows by it
     _make_default_organisation()
+
+
+def _revision() -> str | None:
+    """The last migration of the tables that are there; None: there are none yet."""
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 @transaction
