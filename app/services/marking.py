@@ -261,9 +261,11 @@ def search(caller: Caller, wanted: RecordFilter, paging: Paging) -> Page[MarkedR
     if not paging.sort:
         paging = replace(paging, sort=["-date", "-timestamp"] if of_records or of_sessions else ["-timestamp"])
     # which ones they are before all that is shown of them: of a day thousands are put in order
-    found = caller.rows(Record, Record.id).join(Session, _of_session(caller)).where(*of_records, *of_sessions)
+    found, session_id = caller.rows(Record, Record.id).where(*of_records), Record.session_id
+    if of_sessions or {"date", "-date"} & {*paging.sort}:  # else their index alone says which come first
+        found, session_id = found.join(Session, _of_session(caller)).where(*of_sessions), Session.id
     columns = {
-        "id": (Session.id, Record.student_id),
+        "id": (session_id, Record.student_id),
         "date": Session.session_date,
         "timestamp": Record.marked_at,
     }
