@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models import Status
-from app.services.rates import Counts
+from app.services.counting import FIGURES
+from app.services.rates import STATUSES, Counts
 
 some = st.integers(0, 500)
 weights = st.floats(0, 1)
@@ -63,3 +64,7 @@ def test_the_more_being_late_counts_the_higher_it_is(found: Counts, weight: floa
     lower, higher = (replace(found, late_weight=each).rate for each in sorted((found.late_weight, weight)))
     assert (lower is None) == (higher is None)
     assert lower is None or higher is None or lower <= higher
+
+
+def test_counts_are_in_the_order_in_which_they_are_summed() -> None:
+    assert tuple(field.name for field in fields(Counts))[2:] == STATUSES == FIGURES[1:]
